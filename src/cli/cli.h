@@ -154,6 +154,7 @@ const char *sp_cli_paint(const struct sp_cli *cli, enum sp_paint paint);
  * returns the exit code, an enum sp_exit. */
 int sp_cli_init(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_check(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_plan(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_explain(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_replay(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_apply(struct sp_cli *cli, int argc, char **argv);

@@ -6,6 +6,7 @@
 const struct sp_verb sp_verbs[] = {
 	{ "init", "", "a first configuration for this machine", sp_cli_init },
 	{ "check", "FILE", "validate a policy, lint it, run its tests", sp_cli_check },
+	{ "plan", "FILE", "what a policy would change, for whom", sp_cli_plan },
 	{ "explain", "[FILE]", "who may reach what, and which rule says so", sp_cli_explain },
 	{ "replay", "FILE", "judge the packets of a capture", sp_cli_replay },
 	{ "apply", "FILE", "make a policy the running one", sp_cli_apply },

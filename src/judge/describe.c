@@ -63,12 +63,14 @@ json_t *sp_describe_tests(const struct sp_policy *policy, const struct sp_test_r
 		const struct sp_test *test = result->test;
 		char words[SP_TEST_WORDS_MAX];
 		json_t *json = json_pack(
-			"{s:o, s:I, s:I, s:o, s:b, s:s, s:s?}", "file",
+			"{s:o, s:I, s:I, s:o, s:b, s:s, s:s?, s:o}", "file",
 			sp_json_of_text(policy->files[test->place.file].path), "line",
 			(json_int_t)test->place.line, "column", (json_int_t)test->place.column,
 			"words", sp_json_of_text(sp_judge_test_words(policy, result, words)),
-			"passed", result->passed, "expect", sp_verdict_name(test->expect),
-			"expect_rule", test->rule);
+			"passed", result->passed, "expect",
+			test->is_only ? "only" : sp_verdict_name(test->expect), "expect_rule",
+			test->rule, "differs",
+			*result->differs ? sp_json_of_text(result->differs) : json_null());
 
 		json_object_update_new(json, describe_result(policy, result));
 		json_array_append_new(list, json);

@@ -112,11 +112,14 @@ void sp_judge_stand_in(const struct sp_policy *policy, const struct sp_gateway *
 
 /* ---- the policy's tests ---- */
 
+#define SP_TEST_DIFFERS_MAX 512
+
 struct sp_test_result {
 	const struct sp_test *test;
 	bool passed;
 	struct sp_tuple tuple; /* of the case shown: the first that failed, else the last */
 	struct sp_judgement judgement;
+	char differs[SP_TEST_DIFFERS_MAX]; /* `only`: "tcp/23 to git is allowed too"; else "" */
 };
 
 #define SP_TEST_WORDS_MAX 640

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The `tests:` of a policy. Every combination of a test's destinations and services is one packet
- * of a new flow; a test passes when each gets the expected verdict (and rule). */
+ * of a new flow; a test passes when each gets the expected verdict (and rule). One that says `only`
+ * is compared with the tables (only.h); of what differs, one packet is judged. */
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "judge/ask.h"
+#include "judge/plan/only.h"
 #include "net/addr.h"
 
 #define FIRST_PORT 20000
@@ -23,6 +25,7 @@ struct bench {
 	/* each packet has a source port (or ICMP identifier) of its own, so that no case meets
 	 * another's flow */
 	uint16_t next_port;
+	const struct sp_only *only; /* of that moment; NULL: no test needs it */
 };
 
 static int open_roles(struct bench *bench)
@@ -145,6 +148,163 @@ static int run_test(struct bench *bench, const struct sp_test *test, struct sp_t
 	return 0;
 }
 
+/* ---- only ---- */
+
+/* Whom `only` may be about, in one list: sessions of the fixtures by their index, behind them the
+ * stand-ins of roles by theirs. */
+struct people {
+	struct sp_identity *items;
+	uint32_t **roles; /* of each */
+	const char **names;
+	size_t count;
+};
+
+static void people_done(struct people *people)
+{
+	for (size_t i = 0; people->roles && i < people->count; i++)
+		free(people->roles[i]);
+	free(people->roles);
+	free(people->items);
+	free(people->names);
+}
+
+static int fill_session(const struct sp_policy *policy, size_t n, struct people *people)
+{
+	const struct sp_fixture_session *session = &policy->fixtures.sessions[n];
+	const struct sp_person known = sp_fixture_person(session);
+	struct sp_identity *person = &people->items[n];
+	int r;
+
+	*person = (struct sp_identity){ .user = session->user, .idp = session->idp };
+	memcpy(person->addresses, session->addresses, sizeof(person->addresses));
+	memcpy(person->has_address, session->has_address, sizeof(person->has_address));
+	people->names[n] = session->user;
+	r = sp_policy_match_roles(policy, &known, &people->roles[n], &person->role_count);
+	person->roles = people->roles[n];
+	return r;
+}
+
+/* One nobody asks about has no address, and is nobody's destination. */
+static int fill_stand_in(const struct bench *bench, uint32_t role, struct people *people)
+{
+	const size_t n = bench->policy->fixtures.session_count + role;
+	struct sp_identity *person = &people->items[n];
+
+	people->roles[n] = malloc(sizeof(*people->roles[n]));
+	if (!people->roles[n])
+		return -ENOMEM;
+	*people->roles[n] = role;
+	*person = bench->stand_ins[role];
+	person->roles = people->roles[n];
+	person->role_count = 1;
+	people->names[n] = bench->policy->roles[role].name;
+	return 0;
+}
+
+static int fill_people(const struct bench *bench, struct people *people)
+{
+	const struct sp_policy *policy = bench->policy;
+	const size_t count = policy->fixtures.session_count + policy->role_count;
+	int r = 0;
+
+	people->items = calloc(count + 1, sizeof(*people->items));
+	people->roles = calloc(count + 1, sizeof(*people->roles));
+	people->names = calloc(count + 1, sizeof(*people->names));
+	if (!people->items || !people->roles || !people->names)
+		return -ENOMEM;
+	people->count = count;
+	for (size_t i = 0; i < policy->fixtures.session_count && r == 0; i++)
+		r = fill_session(policy, i, people);
+	for (uint32_t i = 0; i < policy->role_count && r == 0; i++)
+		r = fill_stand_in(bench, i, people);
+	return r;
+}
+
+static bool has_only(const struct sp_policy *policy)
+{
+	for (size_t i = 0; i < policy->test_count; i++)
+		if (policy->tests[i].is_only)
+			return true;
+	return false;
+}
+
+static int open_only(const struct bench *bench, const struct sp_facts *facts, struct people *people,
+		     struct sp_only **ret_only)
+{
+	struct sp_only_people all;
+	int r;
+
+	if (!has_only(bench->policy))
+		return 0;
+	r = fill_people(bench, people);
+	if (r < 0)
+		return r;
+	all = (struct sp_only_people){ people->items, people->names, people->count };
+	return sp_only_new(bench->policy, bench->gateway, facts, &all, ret_only);
+}
+
+static struct sp_only_from only_from(const struct bench *bench, const struct sp_test *test,
+				     const struct sp_addr *source)
+{
+	const struct sp_tuple tuple = { .source = *source };
+	struct sp_only_from from = { .person = SIZE_MAX,
+				     .address = *source,
+				     .hook = find_hook(bench, test, &tuple) };
+
+	if (test->from == SP_TEST_USER)
+		from.person = test->session;
+	else if (test->from == SP_TEST_ROLE)
+		from.person = bench->policy->fixtures.session_count + test->role;
+	return from;
+}
+
+/* The packet of a difference, judged: the tables have to be right about it. */
+static int judge_difference(struct bench *bench, const struct sp_only_found *found,
+			    const struct sp_only_from *from, struct sp_test_result *result)
+{
+	const enum sp_verdict_action said = found->is_extra ? SP_ALLOW : SP_DENY;
+	int r;
+
+	result->passed = false;
+	result->tuple = found->tuple;
+	result->tuple.source = from->address;
+	result->tuple.source_port = bench->next_port++;
+	if (result->tuple.proto == IPPROTO_ICMP || result->tuple.proto == IPPROTO_ICMPV6)
+		result->tuple.destination_port = result->tuple.source_port;
+	memcpy(result->differs, found->words, sizeof(result->differs));
+	r = sp_judge_tuple(bench->judge, from->hook, &result->tuple, false, bench->now_ns,
+			   &result->judgement);
+	if (r == 0 && result->judgement.answer.verdict != said)
+		result->judgement.disagree = true;
+	return r;
+}
+
+static int run_only(struct bench *bench, const struct sp_test *test, struct sp_test_result *result)
+{
+	size_t families = 0;
+	int r = 0;
+
+	*result = (struct sp_test_result){ .test = test, .passed = true };
+	for (size_t family = 0; family < 2 && r == 0 && result->passed; family++) {
+		struct sp_only_found found;
+		struct sp_only_from from;
+		struct sp_addr source;
+
+		if (find_source(bench, test, family == 1, &source) < 0)
+			continue;
+		families++;
+		from = only_from(bench, test, &source);
+		r = sp_only_compare(bench->only, test, &from, family == 1, &found);
+		if (r == 0 && !found.is_same)
+			r = judge_difference(bench, &found, &from, result);
+	}
+	if (!families)
+		result->passed = false;
+	return r;
+}
+
+/* ---- in words ---- */
+
 /* "tcp/80", "icmp/8", "proto/47" */
 static void name_service(const struct sp_tuple *tuple, char *buf, size_t size)
 {
@@ -198,6 +358,12 @@ const char *sp_judge_test_words(const struct sp_policy *policy, const struct sp_
 	char who[300], service[24] = "", address[SP_ADDR_TEXT_MAX];
 
 	name_source(policy, test, who, sizeof(who));
+	if (test->is_only) {
+		snprintf(buf, SP_TEST_WORDS_MAX, "%s%s%s%s%.255s, only", who,
+			 test->interface ? " on " : "", test->interface ? test->interface : "",
+			 test->to_text ? " to " : "", test->to_text ? test->to_text : "");
+		return buf;
+	}
 	if (result->judgement.plane)
 		name_service(&result->tuple, service, sizeof(service));
 	snprintf(buf, SP_TEST_WORDS_MAX, "%s%s%s to %.255s%s%s", who, test->interface ? " on " : "",
@@ -221,6 +387,8 @@ static int run_moment(struct bench *bench, const struct sp_judge_planes *planes,
 		      struct sp_test_result *results, struct sp_plane_error *error)
 {
 	__sp_cleanup(sp_judge_freep) struct sp_judge *judge = NULL;
+	__sp_cleanup(sp_only_freep) struct sp_only *only = NULL;
+	__sp_cleanup(people_done) struct people people = { 0 };
 	const struct sp_policy *policy = bench->policy;
 	struct sp_facts facts = *bench->facts;
 	int r;
@@ -235,9 +403,14 @@ static int run_moment(struct bench *bench, const struct sp_judge_planes *planes,
 	r = sp_judge_open_fixtures(judge);
 	if (r >= 0)
 		r = open_roles(bench);
+	if (r >= 0)
+		r = open_only(bench, &facts, &people, &only);
+	bench->only = only;
 	for (size_t i = 0; r >= 0 && i < policy->test_count; i++)
 		if (moment_of(bench, &policy->tests[i]) == at_s)
-			r = run_test(bench, &policy->tests[i], &results[i]);
+			r = policy->tests[i].is_only
+				    ? run_only(bench, &policy->tests[i], &results[i])
+				    : run_test(bench, &policy->tests[i], &results[i]);
 	return r;
 }
 

@@ -97,6 +97,13 @@ static bool same_from(const struct pair *pair)
 	return true;
 }
 
+static bool same_netmap(const struct sp_nat *a, const struct sp_nat *b)
+{
+	return same_text(a->name, b->name) &&
+	       same_prefixes(&a->netmap.outside, 1, &b->netmap.outside, 1) &&
+	       same_prefixes(&a->netmap.inside, 1, &b->netmap.inside, 1);
+}
+
 static bool same_to(const struct pair *pair)
 {
 	for (size_t i = 0; i < pair->is->to_count; i++) {
@@ -107,6 +114,9 @@ static bool same_to(const struct pair *pair)
 		if (a->kind == SP_TO_ROLE && !same_role(pair, a->index, b->index))
 			return false;
 		if (a->kind == SP_TO_PEOPLE && !same_people(pair, a->index, b->index))
+			return false;
+		if (a->kind == SP_TO_NAT &&
+		    !same_netmap(&pair->before->nats[a->index], &pair->after->nats[b->index]))
 			return false;
 		if (a->kind == SP_TO_NETWORK && !same_network(&pair->before->networks[a->index],
 							      &pair->after->networks[b->index]))
@@ -178,29 +188,139 @@ static const struct sp_rule **by_name(const struct sp_policy *policy)
 	return rules;
 }
 
-int sp_policy_compare(const struct sp_policy *before, const struct sp_policy *after,
-		      struct sp_policy_change *ret_change)
+/* One rule or two of one name; each NULL where there is none. */
+static int tell(const struct pair *pair, sp_rule_change_fn each, void *arg)
+{
+	if (!pair->was)
+		return each(arg, SP_RULE_ADDED, NULL, pair->is);
+	if (!pair->is)
+		return each(arg, SP_RULE_REMOVED, pair->was, NULL);
+	return same_rule(pair) ? 0 : each(arg, SP_RULE_CHANGED, pair->was, pair->is);
+}
+
+int sp_policy_each_change(const struct sp_policy *before, const struct sp_policy *after,
+			  sp_rule_change_fn each, void *arg)
 {
 	static const struct sp_policy none;
-	struct sp_policy_change change = { 0 };
 	__sp_free const struct sp_rule **was = by_name(before ? before : &none);
 	__sp_free const struct sp_rule **is = by_name(after);
-	struct pair pair = { .before = before, .after = after };
-	size_t at = 0;
+	size_t old = 0, new = 0;
+	int r = 0;
 
 	if (!was || !is)
 		return -ENOMEM;
-	for (size_t i = 0; i < after->rule_count; i++) {
-		while (was[at] && strcmp(was[at]->name, is[i]->name) < 0)
-			at++, change.removed++;
-		pair.is = is[i];
-		pair.was = was[at] && !strcmp(was[at]->name, is[i]->name) ? was[at++] : NULL;
-		change.added += !pair.was;
-		change.unchanged += pair.was && same_rule(&pair);
-		change.changed += pair.was && !same_rule(&pair);
+	while (r == 0 && (was[old] || is[new])) {
+		const int order = !was[old]  ? 1
+				  : !is[new] ? -1
+					     : strcmp(was[old]->name, is[new]->name);
+		const struct pair pair = { .before = before,
+					   .after = after,
+					   .was = order <= 0 ? was[old++] : NULL,
+					   .is = order >= 0 ? is[new ++] : NULL };
+
+		r = tell(&pair, each, arg);
 	}
-	for (; was[at]; at++)
-		change.removed++;
+	return r;
+}
+
+/* ---- translations ---- */
+
+static bool same_networks(const struct sp_policy *before, const uint32_t *was, size_t was_count,
+			  const struct sp_policy *after, const uint32_t *is, size_t is_count)
+{
+	if (was_count != is_count)
+		return false;
+	for (size_t i = 0; i < is_count; i++)
+		if (!same_network(&before->networks[was[i]], &after->networks[is[i]]))
+			return false;
+	return true;
+}
+
+static bool same_masquerade(const struct sp_policy *before, const struct sp_masquerade *a,
+			    const struct sp_policy *after, const struct sp_masquerade *b)
+{
+	return same_text(a->out, b->out) && a->first_port == b->first_port &&
+	       a->last_port == b->last_port &&
+	       same_networks(before, a->from, a->from_count, after, b->from, b->from_count) &&
+	       same_networks(before, a->to, a->to_count, after, b->to, b->to_count);
+}
+
+static bool same_nat(const struct sp_policy *before, const struct sp_nat *a,
+		     const struct sp_policy *after, const struct sp_nat *b)
+{
+	if (a->kind != b->kind)
+		return false;
+	switch (a->kind) {
+	case SP_NAT_MASQUERADE:
+		return same_masquerade(before, &a->masquerade, after, &b->masquerade);
+	case SP_NAT_NETMAP:
+		return same_netmap(a, b);
+	}
+	return false;
+}
+
+static const struct sp_nat *find_nat(const struct sp_policy *policy, const char *name)
+{
+	for (size_t i = 0; i < policy->nat_count; i++)
+		if (!strcmp(policy->nats[i].name, name))
+			return &policy->nats[i];
+	return NULL;
+}
+
+/* The first entry that fits is taken: how many of those that both policies have stand before it? */
+static size_t rank_of(const struct sp_nat *nat, const struct sp_policy *policy,
+		      const struct sp_policy *other)
+{
+	size_t rank = 0;
+
+	for (const struct sp_nat *one = policy->nats; one < nat; one++)
+		rank += find_nat(other, one->name) != NULL;
+	return rank;
+}
+
+int sp_policy_each_nat_change(const struct sp_policy *before, const struct sp_policy *after,
+			      sp_nat_change_fn each, void *arg)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < after->nat_count && r == 0; i++) {
+		const struct sp_nat *is = &after->nats[i];
+		const struct sp_nat *was = find_nat(before, is->name);
+
+		if (!was)
+			r = each(arg, SP_RULE_ADDED, NULL, is);
+		else if (!same_nat(before, was, after, is) ||
+			 rank_of(was, before, after) != rank_of(is, after, before))
+			r = each(arg, SP_RULE_CHANGED, was, is);
+	}
+	for (size_t i = 0; i < before->nat_count && r == 0; i++)
+		if (!find_nat(after, before->nats[i].name))
+			r = each(arg, SP_RULE_REMOVED, &before->nats[i], NULL);
+	return r;
+}
+
+static int count_change(void *arg, enum sp_rule_change kind, const struct sp_rule *was,
+			const struct sp_rule *is)
+{
+	struct sp_policy_change *change = arg;
+
+	(void)was;
+	(void)is;
+	change->added += kind == SP_RULE_ADDED;
+	change->removed += kind == SP_RULE_REMOVED;
+	change->changed += kind == SP_RULE_CHANGED;
+	return 0;
+}
+
+int sp_policy_compare(const struct sp_policy *before, const struct sp_policy *after,
+		      struct sp_policy_change *ret_change)
+{
+	struct sp_policy_change change = { 0 };
+	int r = sp_policy_each_change(before, after, count_change, &change);
+
+	if (r < 0)
+		return r;
+	change.unchanged = after->rule_count - change.added - change.changed;
 	*ret_change = change;
 	return 0;
 }

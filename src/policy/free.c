@@ -63,6 +63,9 @@ static void test_done(struct sp_test *test)
 	free(test->to);
 	free(test->services);
 	free(test->rule);
+	for (size_t i = 0; i < test->only_count; i++)
+		sp_rule_done(&test->only[i]);
+	free(test->only);
 }
 
 struct sp_policy *sp_policy_hold(struct sp_policy *policy)

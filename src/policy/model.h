@@ -281,6 +281,14 @@ struct sp_test {
 	int64_t at_s; /* Unix time at which it is asked; INT64_MIN: whenever the tests run */
 	enum sp_verdict_action expect;
 	char *rule; /* expected rule; NULL: any */
+	/* `only`: exactly what these allow is allowed; each from any, numbered from 1, without a
+	 * name. The keys above, but for whose and `on`, are
+	 * empty then. */
+	struct sp_rule *only;
+	size_t only_count;
+	bool is_only;
+	bool is_nothing; /* `only: none`: what they say is not allowed either */
+	bool is_within;  /* what leads elsewhere than the first of `only` does not matter */
 };
 
 struct sp_policy {

@@ -323,10 +323,16 @@ static uint32_t find_profile(const struct sp_tables *tables, uint32_t class_id, 
 	return row ? row->profile : 0;
 }
 
+const struct sp_verdict *sp_tables_find_verdicts(const struct sp_tables *tables, uint32_t class_id,
+						 uint32_t netset)
+{
+	const size_t profile = find_profile(tables, class_id, netset);
+
+	return &tables->verdict[profile * tables->svcset_count];
+}
+
 const struct sp_verdict *sp_tables_decide(const struct sp_tables *tables, uint32_t class_id,
 					  uint32_t netset, uint32_t slot)
 {
-	size_t profile = find_profile(tables, class_id, netset);
-
-	return &tables->verdict[profile * tables->svcset_count + tables->svc[slot]];
+	return &sp_tables_find_verdicts(tables, class_id, netset)[tables->svc[slot]];
 }

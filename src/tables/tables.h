@@ -88,6 +88,10 @@ const struct sp_dst *sp_tables_find_dst(const struct sp_tables *tables, const st
  * @slot: SP_SVC_TCP + port, SP_SVC_ICMP + type, SP_SVC_PROTO + protocol, … */
 const struct sp_verdict *sp_tables_decide(const struct sp_tables *tables, uint32_t class_id,
 					  uint32_t netset, uint32_t slot);
+/* The verdicts of such a pair, svcset_count of them by service set; borrowed. Adding an identity
+ * may move them. */
+const struct sp_verdict *sp_tables_find_verdicts(const struct sp_tables *tables, uint32_t class_id,
+						 uint32_t netset);
 
 /* Both speak .sptab: "SPTAB\0\0\1", sections with lengths, SHA-256 at the end; little endian. The
  * writer returns malloc'ed bytes. The reader trusts nothing: -EBADMSG for anything off; -ENOMEM. */

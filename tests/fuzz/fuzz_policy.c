@@ -57,7 +57,8 @@ static void check_policy(struct sp_policy *policy)
 			check(rule->services[k].from <= rule->services[k].to);
 	}
 	for (size_t i = 0; i < policy->test_count; i++)
-		check(policy->tests[i].to_count > 0 && policy->tests[i].service_count > 0);
+		check(policy->tests[i].is_only ||
+		      (policy->tests[i].to_count > 0 && policy->tests[i].service_count > 0));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

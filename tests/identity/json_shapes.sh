@@ -54,6 +54,8 @@ bot=$(key)
 sed '/^  git: /d' "$LAB_DIR/policy.yaml" >"$LAB_DIR/bad.yaml"
 sed 's/expect: allow, rule: eng-git/expect: deny/' "$LAB_DIR/policy.yaml" >"$LAB_DIR/failing.yaml"
 sed '/name: unused/d; s/, rule: unused//; /^  idle:/d' "$LAB_DIR/policy.yaml" >"$LAB_DIR/second.yaml"
+sed 's/tcp.80, icmp/tcp\/81, tcp\/80, icmp/' "$LAB_DIR/policy.yaml" >"$LAB_DIR/other.yaml"
+sed 's/expect: allow, rule: eng-git/only: none/; s/, service: tcp.80, only/, only/' "$LAB_DIR/policy.yaml" >"$LAB_DIR/only.yaml"
 touch "$SEEN"
 # a capture, and a saved token with its keys: those of the command line's tests
 /usr/bin/python3 - "$LAB_DIR" "$lab_top/tests/unit/cli" <<-'PY'
@@ -75,12 +77,16 @@ lab_start_engine && lab_start_portal || exit 1
 lab_start_web office 10.30.2.9 80 "the git server"
 
 # policies
-for file in policy failing; do gate check check "$LAB_DIR/$file.yaml"; done
+for file in policy failing only; do gate check check "$LAB_DIR/$file.yaml"; done
 gate "check, invalid" check "$LAB_DIR/bad.yaml"
 gate "explain FILE" explain "$LAB_DIR/policy.yaml" --from role:engineer --to 10.30.2.9:80
 gate "explain FILE" explain "$LAB_DIR/policy.yaml" --from anonymous --to 10.30.2.9
 gate replay replay "$LAB_DIR/policy.yaml" --pcap "$LAB_DIR/pcap"
 reply check "path=policy.yaml" "text=$(cat "$LAB_DIR/policy.yaml")"
+reply plan "path=second.yaml" "text=$(cat "$LAB_DIR/second.yaml")"
+reply plan "path=other.yaml" "text=$(cat "$LAB_DIR/other.yaml")"
+gate plan plan "$LAB_DIR/other.yaml"
+gate "plan --against" plan "$LAB_DIR/other.yaml" --against "$LAB_DIR/policy.yaml"
 refused policy-invalid check "path=policy.yaml" "text=$(cat "$LAB_DIR/bad.yaml")"
 refused tests-failed apply "path=policy.yaml" "text=$(cat "$LAB_DIR/failing.yaml")"
 reply apply "path=policy.yaml" "text=$(cat "$LAB_DIR/policy.yaml")"
@@ -92,6 +98,9 @@ ana=$(told "r['session']")
 # shellcheck disable=SC2046
 reply session.open $(person_of carl) 'groups=["idle"]' "$(device x)"
 gate "session open" session open --user bob --idp corp --groups eng,vendors --pubkey "$(key)" --device phone
+lab_gate plan "$LAB_DIR/other.yaml" >"$LAB_DIR/plan"
+expect "1 as the policy differs" test $? -eq 1
+expect "a plan counts who is signed in" grep -q "^+ engineer gain tcp/81 to .* ([1-9] signed in)$" "$LAB_DIR/plan"
 reply session.extend "session=$ana"
 gate "session extend" session extend "$ana"
 portal session.update "session=$ana" idp=corp subject=ana ends_s=600 ending=unconfirmed

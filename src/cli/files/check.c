@@ -63,7 +63,10 @@ static void print_failed_test(const struct sp_policy_source *source,
 		sp_cli_say(" by rule %s", got_rule);
 	else
 		sp_cli_say(" (%s)", sp_reason_name(result->judgement.answer.reason));
-	sp_cli_say(", expected %s", sp_verdict_name(test->expect));
+	if (test->is_only)
+		sp_cli_say(", and %s", result->differs);
+	else
+		sp_cli_say(", expected %s", sp_verdict_name(test->expect));
 	if (test->rule)
 		sp_cli_say(" by rule %s", test->rule);
 	if (result->judgement.disagree)

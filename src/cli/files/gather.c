@@ -11,6 +11,7 @@
 #include "cli/cli.h"
 #include "cli/files/source.h"
 #include "io/files/files.h"
+#include "json/text.h"
 #include "policy/include.h"
 #include "yaml/source.h"
 
@@ -121,4 +122,20 @@ int sp_cli_gather(const char *path, struct sp_files *ret_files)
 	*ret_files = files;
 	files = (struct sp_files){ 0 };
 	return SP_EXIT_OK;
+}
+
+int sp_cli_join_files(const struct sp_files *files, json_t *fields, struct sp_buf *text)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < files->count; i++) {
+		const struct sp_file *file = &files->list[i];
+
+		json_array_append_new(list,
+				      json_pack("{s:o, s:I}", "path", sp_json_of_text(file->path),
+						"bytes", (json_int_t)file->text_len));
+		sp_buf_put_bytes(text, file->text ? file->text : "", file->text_len);
+	}
+	json_object_set_new(fields, "files", list);
+	return text->error;
 }

@@ -20,18 +20,6 @@
 #define INDENT 12            /* indentation of a continued line */
 #define EXIT_INTERRUPTED 130 /* as shells count it: 128 and SIGINT */
 
-static void print_diagnostics(json_t *diagnostics)
-{
-	size_t i;
-	json_t *item;
-
-	json_array_foreach(diagnostics, i, item)
-		sp_cli_say("%s:%lld:%lld: %s%s\n", sp_json_text(item, "file"),
-			   sp_json_integer(item, "line"), sp_json_integer(item, "column"),
-			   strcmp(sp_json_text(item, "severity"), "warning") ? "" : "warning: ",
-			   sp_json_text(item, "message"));
-}
-
 static void print_failed_tests(json_t *tests)
 {
 	size_t i;
@@ -40,7 +28,7 @@ static void print_failed_tests(json_t *tests)
 	json_array_foreach(tests, i, item) {
 		if (json_is_true(json_object_get(item, "passed")))
 			continue;
-		sp_cli_say("%s:%lld:%lld: test failed: %s: %s by rule %s (%s), expected %s%s%s "
+		sp_cli_say("%s:%lld:%lld: test failed: %s: %s by rule %s (%s), expected %s%s%s%s%s "
 			   "(asked: %s to %s)\n",
 			   sp_json_text(item, "file"), sp_json_integer(item, "line"),
 			   sp_json_integer(item, "column"), sp_json_text(item, "words"),
@@ -48,7 +36,9 @@ static void print_failed_tests(json_t *tests)
 			   *sp_json_text(item, "rule") ? sp_json_text(item, "rule") : "none",
 			   sp_json_text(item, "reason"), sp_json_text(item, "expect"),
 			   *sp_json_text(item, "expect_rule") ? " by rule " : "",
-			   sp_json_text(item, "expect_rule"), sp_json_text(item, "source"),
+			   sp_json_text(item, "expect_rule"),
+			   *sp_json_text(item, "differs") ? ": " : "",
+			   sp_json_text(item, "differs"), sp_json_text(item, "source"),
 			   sp_json_text(item, "destination"));
 	}
 }
@@ -60,7 +50,7 @@ static int finish_refused(const struct sp_cli *cli, int exit_code, json_t *reply
 	if (cli->json && reply) {
 		sp_cli_print_json(json_incref(reply));
 	} else if (reply) {
-		print_diagnostics(json_object_get(error, "diagnostics"));
+		sp_render_diagnostics(json_object_get(error, "diagnostics"));
 		print_failed_tests(json_object_get(error, "tests"));
 	}
 	if (exit_code == SP_EXIT_INVALID || exit_code == SP_EXIT_TESTS)
@@ -97,7 +87,7 @@ static int print_object(json_t *reply, int exit_code)
 
 static void print_applied(const struct sp_cli *cli, json_t *reply)
 {
-	print_diagnostics(json_object_get(reply, "diagnostics"));
+	sp_render_diagnostics(json_object_get(reply, "diagnostics"));
 	sp_cli_wrap(INDENT);
 	sp_cli_print("%sapplied%s  generation %s  revision %lld  in %lld ms\n",
 		     sp_cli_paint(cli, SP_GREEN), sp_cli_paint(cli, SP_PLAIN),
@@ -165,23 +155,6 @@ static int finish_interrupted(const struct sp_cli *cli, json_t *before)
 	return EXIT_INTERRUPTED;
 }
 
-/* The files one behind the other, and in @fields how each is called and how long it is. */
-static int join_files(const struct sp_files *files, json_t *fields, struct sp_buf *text)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < files->count; i++) {
-		const struct sp_file *file = &files->list[i];
-
-		json_array_append_new(list,
-				      json_pack("{s:o, s:I}", "path", sp_json_of_text(file->path),
-						"bytes", (json_int_t)file->text_len));
-		sp_buf_put_bytes(text, file->text ? file->text : "", file->text_len);
-	}
-	json_object_set_new(fields, "files", list);
-	return text->error;
-}
-
 /* Send the policy, and wait for the reply. @taken, the request's fields, is freed. */
 static int send_policy(const struct sp_cli *cli, json_t *taken, const struct sp_files *files,
 		       json_t **ret_reply)
@@ -189,7 +162,7 @@ static int send_policy(const struct sp_cli *cli, json_t *taken, const struct sp_
 	const struct sigaction action = { .sa_handler = note_interrupt };
 	__sp_json json_t *fields = taken, *before = sp_client_try(cli, "status");
 	__sp_buf struct sp_buf text = SP_BUF_INIT;
-	int r = join_files(files, fields, &text);
+	int r = sp_cli_join_files(files, fields, &text);
 
 	*ret_reply = NULL;
 	if (r < 0)

@@ -166,3 +166,15 @@ void sp_render_table(const struct sp_cli *cli, json_t *rows, const struct sp_col
 	else
 		print_in_lines(cli, &table);
 }
+
+void sp_render_diagnostics(json_t *diagnostics)
+{
+	size_t i;
+	json_t *item;
+
+	json_array_foreach(diagnostics, i, item)
+		sp_cli_say("%s:%lld:%lld: %s%s\n", sp_json_text(item, "file"),
+			   sp_json_integer(item, "line"), sp_json_integer(item, "column"),
+			   strcmp(sp_json_text(item, "severity"), "warning") ? "" : "warning: ",
+			   sp_json_text(item, "message"));
+}

@@ -23,4 +23,7 @@ void sp_render_table(const struct sp_cli *cli, json_t *rows, const struct sp_col
 int sp_render_call(const struct sp_cli *cli, const char *op, json_t *fields, const char *key,
 		   const struct sp_column *columns);
 
+/* The diagnostics of a reply (docs/control-socket.md, check) as lines on stderr. NULL: none. */
+void sp_render_diagnostics(json_t *diagnostics);
+
 #endif

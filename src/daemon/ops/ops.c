@@ -60,6 +60,7 @@ static const struct sp_op *find_op(const char *name)
 	static const struct sp_op ops[] = {
 		{ "status", status, NULL, sp_op_status },
 		{ "check", policy, NULL, sp_op_check },
+		{ "plan", policy, NULL, sp_op_plan },
 		{ "apply", apply, NULL, sp_op_apply },
 		{ "reload", none, NULL, sp_op_reload },
 		{ "history", history, NULL, sp_op_history },

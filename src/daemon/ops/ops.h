@@ -139,6 +139,7 @@ int sp_op_open_session(struct sp_ops *ops, struct sp_client *client,
  * sp_client_fail. */
 void sp_op_status(struct sp_ops *, struct sp_client *, const struct sp_request *);
 void sp_op_check(struct sp_ops *, struct sp_client *, const struct sp_request *);
+void sp_op_plan(struct sp_ops *, struct sp_client *, const struct sp_request *);
 void sp_op_apply(struct sp_ops *, struct sp_client *, const struct sp_request *);
 void sp_op_detach(struct sp_ops *, struct sp_client *, const struct sp_request *);
 void sp_op_reload(struct sp_ops *, struct sp_client *, const struct sp_request *);

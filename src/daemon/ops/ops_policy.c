@@ -7,77 +7,20 @@
 #include "daemon/apply/again.h"
 #include "daemon/apply/apply.h"
 #include "daemon/ops/ops.h"
-#include "io/files/zoneinfo.h"
+#include "daemon/ops/sent.h"
 #include "io/loop/clock.h"
 #include "json/text.h"
 #include "judge/describe.h"
 #include "net/addr.h"
 
-/* One file of `files`, whose bytes begin at @at of the text. */
-static int take_file(const struct sp_request *request, json_t *json, size_t *at,
-		     struct sp_files *files)
-{
-	const char *path;
-	json_int_t bytes;
-
-	if (json_unpack(json, "{s:s, s:I !}", "path", &path, "bytes", &bytes) < 0 || !*path ||
-	    bytes < 0 || (size_t)bytes > request->text_len - *at)
-		return -EINVAL;
-	*at += (size_t)bytes;
-	return sp_files_add(files, path, request->text + *at - bytes, (size_t)bytes);
-}
-
-/* All of the text, file by file. */
-static int take_files(const struct sp_request *request, json_t *list, struct sp_files *files)
-{
-	const size_t count = json_array_size(list);
-	size_t at = 0;
-	int r = count && count <= SP_POLICY_FILES_MAX ? 0 : -EINVAL;
-
-	for (size_t i = 0; i < count && r == 0; i++)
-		r = take_file(request, json_array_get(list, i), &at, files);
-	return r == 0 && at != request->text_len ? -EINVAL : r;
-}
-
-/* The policy that came with the request: one file called @path, or those of @list. */
-static bool read_files(struct sp_client *client, const struct sp_request *request, const char *path,
-		       json_t *list, struct sp_files *files)
-{
-	int r;
-
-	if (!request->text) {
-		sp_client_fail(client, "bad-request", 2, NULL,
-			       "the policy's bytes are missing: text, or text_bytes and the bytes");
-		return false;
-	}
-	if (!path == !list) {
-		sp_client_fail(client, "bad-request", 2, NULL,
-			       "the policy is one file, path, or several, files");
-		return false;
-	}
-	r = path ? sp_files_add(files, path, request->text, request->text_len)
-		 : take_files(request, list, files);
-	if (r == -EINVAL)
-		sp_client_fail(client, "bad-request", 2, NULL,
-			       "files is a list of 1 to %u, each with path and bytes, which add up "
-			       "to the text",
-			       SP_POLICY_FILES_MAX);
-	else if (r < 0)
-		sp_client_fail(client, "failed", 1, NULL, "reading the policy: %s", sp_err_text(r));
-	return r == 0;
-}
-
 /* A policy that is checked and tested as an apply would, in a thread. */
 struct check {
 	struct sp_work work;
-	struct sp_plane *plane;
-	struct sp_files files;
-	struct sp_policy *policy;
-	struct sp_diagnostics diagnostics;
+	struct sp_sent_policy sent;
 	struct sp_test_result *tests;
 	size_t test_count;
 	const char *tests_plane;
-	int read, tested; /* what reading it and running its tests returned */
+	int tested; /* what running its tests returned */
 	struct sp_plane_error error;
 };
 
@@ -88,9 +31,7 @@ static void check_free(void *arg)
 	if (!check)
 		return;
 	free(check->tests);
-	sp_policy_free(check->policy);
-	sp_diagnostics_done(&check->diagnostics);
-	sp_files_done(&check->files);
+	sp_sent_policy_done(&check->sent);
 	free(check);
 }
 
@@ -102,44 +43,27 @@ static void check_freep(struct check **check)
 static void check_run(void *arg)
 {
 	struct check *check = arg;
-	const struct sp_judge_planes planes = { &check->plane->ops, 1, false };
+	const struct sp_judge_planes planes = { &check->sent.plane->ops, 1, false };
 	const struct sp_facts facts = sp_clock_facts();
-	int r = sp_policy_load_files(check->files.list, check->files.count, &sp_zoneinfo,
-				     &check->policy, &check->diagnostics);
+	const struct sp_policy *policy;
+	int r;
 
-	if (r == 0)
-		r = sp_plane_check(check->plane->ops, check->policy, &check->diagnostics);
-	if (r == 0)
-		r = sp_plane_try(check->plane, check->policy, &check->diagnostics);
-	check->read = r;
-	if (r < 0)
+	if (sp_sent_policy_read(&check->sent) < 0)
 		return;
-	r = sp_policy_number_rules(check->policy, NULL, NULL);
+	policy = check->sent.policy;
+	r = sp_policy_number_rules(check->sent.policy, NULL, NULL);
 	if (r == 0)
-		r = sp_judge_run_tests(check->policy, &check->policy->fixtures.gateway, &facts,
-				       &planes, &check->tests, &check->test_count,
-				       &check->tests_plane, &check->error);
+		r = sp_judge_run_tests(policy, &policy->fixtures.gateway, &facts, &planes,
+				       &check->tests, &check->test_count, &check->tests_plane,
+				       &check->error);
 	check->tested = r;
-}
-
-static void fail_reading(const struct check *check)
-{
-	if (check->read == -EINVAL)
-		sp_client_fail(check->work.client, "policy-invalid", 3,
-			       json_pack("{s:o}", "diagnostics",
-					 sp_describe_diagnostics(&check->diagnostics)),
-			       "%s has %zu error%s", check->files.list[0].path,
-			       check->diagnostics.error_count,
-			       check->diagnostics.error_count == 1 ? "" : "s");
-	else
-		sp_client_fail(check->work.client, "failed", 1, NULL, "reading the policy: %s",
-			       sp_err_text(check->read));
 }
 
 static void reply_tests(const struct check *check)
 {
-	json_t *diagnostics = sp_describe_diagnostics(&check->diagnostics);
-	json_t *tests = sp_describe_tests(check->policy, check->tests, check->test_count);
+	const struct sp_policy *policy = check->sent.policy;
+	json_t *diagnostics = sp_describe_diagnostics(&check->sent.diagnostics);
+	json_t *tests = sp_describe_tests(policy, check->tests, check->test_count);
 	char generation[13];
 	size_t failed = 0;
 
@@ -150,20 +74,20 @@ static void reply_tests(const struct check *check)
 			       json_pack("{s:o, s:o}", "tests", tests, "diagnostics", diagnostics),
 			       "%zu of %zu tests failed", failed, check->test_count);
 	else
-		sp_client_reply(
-			check->work.client,
-			json_pack("{s:s, s:I, s:o, s:o, s:s}", "generation",
-				  sp_generation_format(check->policy->generation, generation),
-				  "rules", (json_int_t)check->policy->rule_count, "diagnostics",
-				  diagnostics, "tests", tests, "tests_plane", check->tests_plane));
+		sp_client_reply(check->work.client,
+				json_pack("{s:s, s:I, s:o, s:o, s:s}", "generation",
+					  sp_generation_format(policy->generation, generation),
+					  "rules", (json_int_t)policy->rule_count, "diagnostics",
+					  diagnostics, "tests", tests, "tests_plane",
+					  check->tests_plane));
 }
 
 static void check_answer(void *arg)
 {
 	const struct check *check = arg;
 
-	if (check->read < 0)
-		fail_reading(check);
+	if (check->sent.read < 0)
+		sp_sent_policy_fail(&check->sent, check->work.client);
 	else if (check->tested < 0)
 		sp_client_fail(
 			check->work.client, "failed", 1, NULL, "running the policy's tests: %s",
@@ -175,17 +99,13 @@ static void check_answer(void *arg)
 void sp_op_check(struct sp_ops *ops, struct sp_client *client, const struct sp_request *request)
 {
 	__sp_cleanup(check_freep) struct check *check = calloc(1, sizeof(*check));
-	const char *path = NULL;
-	json_t *list = NULL;
 
 	if (!check) {
 		sp_client_fail(client, "failed", 1, NULL, "out of memory");
 		return;
 	}
-	if (!sp_op_unpack(client, request, "{s?s, s?o}", "path", &path, "files", &list) ||
-	    !read_files(client, request, path, list, &check->files))
+	if (!sp_sent_policy_take(ops, client, request, &check->sent))
 		return;
-	check->plane = ops->plane;
 	check->tests_plane = SP_JUDGE_REFERENCE;
 	check->work = (struct sp_work){ .client = client,
 					.run = check_run,
@@ -230,7 +150,7 @@ void sp_op_apply(struct sp_ops *ops, struct sp_client *client, const struct sp_r
 
 	if (!sp_op_unpack(client, request, "{s?s, s?o, s?b, s?o, s?o}", "path", &path, "files",
 			  &list, "force", &force, "connection", &connection, "confirm", &confirm) ||
-	    !read_files(client, request, path, list, &files) ||
+	    !sp_sent_files_read(client, request, path, list, &files) ||
 	    !sp_op_read_connection(client, connection, &apply) ||
 	    !sp_op_read_confirm(client, confirm, &apply.confirm))
 		return;

@@ -9,22 +9,21 @@
 #include "base/cleanup.h"
 #include "net/addr.h"
 
-/* The address after @addr. It wraps at the end of the space, which callers check first. */
-static struct sp_addr next_addr(struct sp_addr addr)
+struct sp_addr sp_addr_next(struct sp_addr addr)
 {
 	for (int i = 15; i >= 0 && ++addr.b[i] == 0; i--)
 		;
 	return addr;
 }
 
-static struct sp_addr previous_addr(struct sp_addr addr)
+struct sp_addr sp_addr_previous(struct sp_addr addr)
 {
 	for (int i = 15; i >= 0 && addr.b[i]-- == 0; i--)
 		;
 	return addr;
 }
 
-static struct sp_range range_of(const struct sp_prefix *prefix)
+struct sp_range sp_range_of(const struct sp_prefix *prefix)
 {
 	struct sp_range range;
 
@@ -45,14 +44,14 @@ static const struct sp_prefix mapped = {
  * left out. */
 static size_t split_range(const struct sp_prefix *prefix, struct sp_range ret_ranges[2])
 {
-	struct sp_range whole = range_of(prefix), hole = range_of(&mapped);
+	struct sp_range whole = sp_range_of(prefix), hole = sp_range_of(&mapped);
 
 	ret_ranges[0] = whole;
 	if (prefix->prefix_len >= 96 || sp_addr_compare(&whole.first, &hole.first) > 0 ||
 	    sp_addr_compare(&whole.last, &hole.last) < 0)
 		return 1;
-	ret_ranges[0].last = previous_addr(hole.first);
-	ret_ranges[1] = (struct sp_range){ next_addr(hole.last), whole.last };
+	ret_ranges[0].last = sp_addr_previous(hole.first);
+	ret_ranges[1] = (struct sp_range){ sp_addr_next(hole.last), whole.last };
 	return 2;
 }
 
@@ -72,11 +71,37 @@ static bool is_last_addr(const struct sp_addr *addr)
 	return true;
 }
 
+/* Sort, and merge what overlaps or touches. Gives how many are left. */
+static size_t merge(struct sp_range *items, size_t count)
+{
+	size_t kept = 0;
+
+	if (count > 1)
+		qsort(items, count, sizeof(*items), compare_ranges);
+	for (size_t i = 0; i < count; i++) {
+		struct sp_range *last = kept ? &items[kept - 1] : NULL;
+		bool joins = false;
+
+		if (last && is_last_addr(&last->last)) {
+			joins = true;
+		} else if (last) {
+			struct sp_addr behind = sp_addr_next(last->last);
+
+			joins = sp_addr_compare(&items[i].first, &behind) <= 0;
+		}
+		if (!joins)
+			items[kept++] = items[i];
+		else if (sp_addr_compare(&items[i].last, &last->last) > 0)
+			last->last = items[i].last;
+	}
+	return kept;
+}
+
 /* Make ranges of @prefixes, sorted, and merged where they overlap or touch. */
 static int collect(const struct sp_prefix *prefixes, size_t count, struct sp_ranges *ret_ranges)
 {
 	struct sp_range *items, parts[2];
-	size_t used = 0, kept = 0;
+	size_t used = 0;
 
 	for (size_t i = 0; i < count; i++)
 		used += split_range(&prefixes[i], parts);
@@ -86,31 +111,29 @@ static int collect(const struct sp_prefix *prefixes, size_t count, struct sp_ran
 	used = 0;
 	for (size_t i = 0; i < count; i++)
 		used += split_range(&prefixes[i], items + used);
-	if (used > 1)
-		qsort(items, used, sizeof(*items), compare_ranges);
-	for (size_t i = 0; i < used; i++) {
-		struct sp_range *last = kept ? &items[kept - 1] : NULL;
-		bool joins = false;
-
-		if (last && is_last_addr(&last->last)) {
-			joins = true;
-		} else if (last) {
-			struct sp_addr behind = next_addr(last->last);
-
-			joins = sp_addr_compare(&items[i].first, &behind) <= 0;
-		}
-		if (!joins)
-			items[kept++] = items[i];
-		else if (sp_addr_compare(&items[i].last, &last->last) > 0)
-			last->last = items[i].last;
-	}
-	*ret_ranges = (struct sp_ranges){ items, kept };
+	*ret_ranges = (struct sp_ranges){ items, merge(items, used) };
 	return 0;
 }
 
-/* Take @holes out of @in. There is at most one more range for each hole. */
-static int subtract(const struct sp_ranges *in, const struct sp_ranges *holes,
+int sp_ranges_unite(const struct sp_ranges *a, const struct sp_ranges *b,
 		    struct sp_ranges *ret_ranges)
+{
+	struct sp_range *items = reallocarray(NULL, a->count + b->count + 1, sizeof(*items));
+	size_t count = 0;
+
+	if (!items)
+		return -ENOMEM;
+	for (size_t i = 0; i < a->count; i++)
+		items[count++] = a->items[i];
+	for (size_t i = 0; i < b->count; i++)
+		items[count++] = b->items[i];
+	*ret_ranges = (struct sp_ranges){ items, merge(items, count) };
+	return 0;
+}
+
+/* There is at most one more range for each hole. */
+int sp_ranges_subtract(const struct sp_ranges *in, const struct sp_ranges *holes,
+		       struct sp_ranges *ret_ranges)
 {
 	struct sp_range *items = reallocarray(NULL, in->count + holes->count + 1, sizeof(*items));
 	size_t used = 0, h = 0;
@@ -130,11 +153,11 @@ static int subtract(const struct sp_ranges *in, const struct sp_ranges *holes,
 				break;
 			h = k;
 			if (sp_addr_compare(&hole->first, &left.first) > 0)
-				items[used++] =
-					(struct sp_range){ left.first, previous_addr(hole->first) };
+				items[used++] = (struct sp_range){ left.first,
+								   sp_addr_previous(hole->first) };
 			is_left = sp_addr_compare(&hole->last, &left.last) < 0;
 			if (is_left)
-				left.first = next_addr(hole->last);
+				left.first = sp_addr_next(hole->last);
 		}
 		if (is_left)
 			items[used++] = left;
@@ -157,7 +180,7 @@ int sp_ranges_make(const struct sp_prefix *in, size_t in_count, const struct sp_
 	if (r == 0)
 		r = collect(except, except_count, &holes);
 	if (r == 0)
-		r = subtract(&wanted, &holes, ranges);
+		r = sp_ranges_subtract(&wanted, &holes, ranges);
 	return r;
 }
 
@@ -189,7 +212,7 @@ static struct sp_prefix first_prefix(const struct sp_addr *from, const struct sp
 
 	memcpy(prefix.addr, from->b, sizeof(prefix.addr));
 	for (;; prefix.prefix_len++) {
-		*ret_end = range_of(&prefix).last;
+		*ret_end = sp_range_of(&prefix).last;
 		if (sp_addr_compare(ret_end, last) <= 0)
 			return prefix;
 	}
@@ -207,19 +230,19 @@ static int list_range(struct sp_addr first, const struct sp_addr *last, struct s
 		*item = first_prefix(&first, last, &end);
 		if (sp_addr_compare(&end, last) >= 0)
 			return 0;
-		first = next_addr(end);
+		first = sp_addr_next(end);
 	}
 }
 
 int sp_ranges_list(const struct sp_ranges *ranges, struct sp_prefix **items, size_t *count)
 {
-	const struct sp_range hole = range_of(&mapped);
+	const struct sp_range hole = sp_range_of(&mapped);
 	int r = 0;
 
 	for (size_t i = 0; i < ranges->count && r == 0; i++) {
 		const struct sp_range *from = &ranges->items[i], *to = from;
-		const struct sp_addr before = previous_addr(hole.first),
-				     behind = next_addr(hole.last);
+		const struct sp_addr before = sp_addr_previous(hole.first),
+				     behind = sp_addr_next(hole.last);
 
 		if (i + 1 < ranges->count && !sp_addr_compare(&from->last, &before) &&
 		    !sp_addr_compare(&from[1].first, &behind))

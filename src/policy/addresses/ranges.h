@@ -17,9 +17,22 @@ struct sp_ranges {
 	size_t count;
 };
 
+/* Both give the neighbour of an address, as 16 bytes. At either end of the space it wraps; callers
+ * ask first. */
+struct sp_addr sp_addr_next(struct sp_addr addr);
+struct sp_addr sp_addr_previous(struct sp_addr addr);
+/* Every address of the 16 bytes that @prefix covers. */
+struct sp_range sp_range_of(const struct sp_prefix *prefix);
+
 /* Add what lies in some of @in and in none of @except to an empty set. Returns 0; -ENOMEM. */
 int sp_ranges_make(const struct sp_prefix *in, size_t in_count, const struct sp_prefix *except,
 		   size_t except_count, struct sp_ranges *ranges);
+/* What of @in is not in @holes, as a set of its own. Returns 0; -ENOMEM. */
+int sp_ranges_subtract(const struct sp_ranges *in, const struct sp_ranges *holes,
+		       struct sp_ranges *ret_ranges);
+/* What is in either, as a set of its own. Returns 0; -ENOMEM. */
+int sp_ranges_unite(const struct sp_ranges *a, const struct sp_ranges *b,
+		    struct sp_ranges *ret_ranges);
 /* Free the items; empty afterwards. */
 void sp_ranges_done(struct sp_ranges *ranges);
 

@@ -23,6 +23,20 @@ static const struct sp_key test_keys[] = {
 	[RULE] = { "rule", SP_KEY_OPTIONAL },
 };
 
+/* A test that says `only` says all that is allowed: no verdict, rule or service beside it. */
+enum { ONLY = RULE + 1 };
+static const struct sp_key only_keys[] = {
+	[FROM] = { "from", SP_KEY_REQUIRED },
+	[ON] = { "on", SP_KEY_OPTIONAL },
+	[TO] = { "to", SP_KEY_OPTIONAL },
+	[SERVICE] = { "service", SP_KEY_OPTIONAL },
+	[SERVICES] = { "services", SP_KEY_OPTIONAL },
+	[AT] = { "at", SP_KEY_OPTIONAL },
+	[EXPECT] = { "expect", SP_KEY_OPTIONAL },
+	[RULE] = { "rule", SP_KEY_OPTIONAL },
+	[ONLY] = { "only", SP_KEY_REQUIRED },
+};
+
 /* A bound for all tests together: names and services can stand for much more than their own
  * length. */
 #define DESTINATIONS_MAX 200000u
@@ -348,7 +362,114 @@ static void load_test_services(struct sp_loader *loader, const struct sp_node *n
 		sp_report(&loader->check, node, "a test needs \"service\", as tcp/443");
 }
 
-static void load_test(struct sp_loader *loader, const struct sp_node *node)
+/* ---- only ---- */
+
+/* What an item of `only` allows: from any. NULL: no memory. */
+static struct sp_rule *add_only(struct sp_loader *loader, const struct sp_node *node,
+				struct sp_test *test)
+{
+	struct sp_rule *rule = SP_ARRAY_PUSH(test->only, test->only_count);
+	struct sp_from *from = rule ? SP_ARRAY_PUSH(rule->from, rule->from_count) : NULL;
+
+	if (!from) {
+		loader->check.no_memory = true;
+		return NULL;
+	}
+	from->kind = SP_FROM_ANY;
+	rule->kind = SP_RULE_ALLOW;
+	rule->place = sp_place_of(node);
+	rule->number = (uint32_t)test->only_count;
+	if (test->only_count == SP_RULE_MAX)
+		sp_report(&loader->check, node, "\"only\" has %u items or more", SP_RULE_MAX);
+	return rule;
+}
+
+/* { to: git, services: [ssh, tcp/443] }; without services: every protocol. */
+static void load_only_item(struct sp_loader *loader, const struct sp_node *node,
+			   struct sp_test *test)
+{
+	static const struct sp_key keys[] = { { "to", SP_KEY_REQUIRED },
+					      { "services", SP_KEY_OPTIONAL } };
+	const struct sp_node *values[SP_ARRAY_LEN(keys)];
+	struct sp_rule *rule;
+
+	if (node->kind != SP_NODE_MAP) {
+		sp_report(
+			&loader->check, node,
+			"an item of \"only\" is { to: …, services: … }; services alone stand there "
+			"where the test has \"to\"");
+		return;
+	}
+	if (sp_read_map(&loader->check, node, "an item of \"only\"", keys, SP_ARRAY_LEN(keys),
+			values) < 0)
+		return;
+	rule = add_only(loader, node, test);
+	if (rule && values[0])
+		sp_load_to(loader, values[0], rule);
+	if (rule && values[1])
+		sp_load_service_items(loader, values[1], &rule->services, &rule->service_count);
+}
+
+/* The services of `only` beside `to`: of these destinations exactly these services. */
+static void load_only_services(struct sp_loader *loader, const struct sp_node *node,
+			       const struct sp_node *to, struct sp_test *test)
+{
+	struct sp_rule *rule = add_only(loader, node, test);
+
+	test->is_within = true;
+	if (!rule)
+		return;
+	sp_load_to(loader, to, rule);
+	if (!test->is_nothing)
+		sp_load_service_items(loader, node, &rule->services, &rule->service_count);
+}
+
+/* Nothing stands beside `only` that says what is expected of one packet. */
+static void refuse_others(struct sp_loader *loader, const struct sp_node *node)
+{
+	static const int others[] = { SERVICE, SERVICES, EXPECT, RULE };
+
+	for (size_t i = 0; i < SP_ARRAY_LEN(others); i++)
+		if (sp_has_key(node, only_keys[others[i]].name))
+			sp_report(&loader->check, node,
+				  "\"only\" says all that is allowed: \"%s\" does not stand beside "
+				  "it",
+				  only_keys[others[i]].name);
+}
+
+static void load_only(struct sp_loader *loader, const struct sp_node *node, struct sp_test *test)
+{
+	const struct sp_node *values[SP_ARRAY_LEN(only_keys)];
+	struct sp_check *check = &loader->check;
+
+	test->is_only = true;
+	if (sp_read_map(check, node, "a test", only_keys, SP_ARRAY_LEN(only_keys), values) < 0)
+		return;
+	refuse_others(loader, node);
+	if (values[FROM])
+		load_from(loader, values[FROM], test);
+	if (values[AT])
+		sp_load_time(loader, values[AT], "\"at\"", &test->at_s);
+	if (test->from == SP_TEST_SELF)
+		sp_report(check, values[FROM] ? values[FROM] : node,
+			  "\"only\" does not speak of what the gateway itself sends: ask with "
+			  "\"service\" and \"expect\"");
+	if (values[ON])
+		load_interface(loader, values[ON], test);
+	if (values[TO] && values[TO]->kind == SP_NODE_SCALAR)
+		test->to_text = sp_copy_text(check, values[TO]->text);
+	test->is_nothing = values[ONLY] && values[ONLY]->kind == SP_NODE_SCALAR &&
+			   !strcmp(values[ONLY]->text, "none");
+	if (values[TO] && values[ONLY])
+		load_only_services(loader, values[ONLY], values[TO], test);
+	else if (values[ONLY] && !test->is_nothing &&
+		 sp_read_list(check, values[ONLY], "\"only\"") >= 0)
+		for (const struct sp_node *item = values[ONLY]->first; item; item = item->next)
+			load_only_item(loader, item, test);
+}
+
+/* A test of one packet for each destination and service. */
+static void load_packets(struct sp_loader *loader, const struct sp_node *node, struct sp_test *test)
 {
 	static const char *const verdicts[] = {
 #define X(id, name, text) name,
@@ -358,18 +479,10 @@ static void load_test(struct sp_loader *loader, const struct sp_node *node)
 	};
 	const struct sp_node *values[SP_ARRAY_LEN(test_keys)];
 	struct sp_check *check = &loader->check;
-	struct sp_test *test;
 	int r = sp_read_map(check, node, "a test", test_keys, SP_ARRAY_LEN(test_keys), values);
 
 	if (r < 0)
 		return;
-	test = SP_ARRAY_PUSH(loader->policy->tests, loader->policy->test_count);
-	if (!test) {
-		check->no_memory = true;
-		return;
-	}
-	test->place = sp_place_of(node);
-	test->at_s = INT64_MIN;
 	if (values[FROM])
 		load_from(loader, values[FROM], test);
 	if (values[TO] && values[TO]->kind == SP_NODE_SCALAR)
@@ -393,6 +506,22 @@ static void load_test(struct sp_loader *loader, const struct sp_node *node)
 	}
 	if (values[RULE])
 		load_rule_name(loader, values[RULE], test);
+}
+
+static void load_test(struct sp_loader *loader, const struct sp_node *node)
+{
+	struct sp_test *test = SP_ARRAY_PUSH(loader->policy->tests, loader->policy->test_count);
+
+	if (!test) {
+		loader->check.no_memory = true;
+		return;
+	}
+	test->place = sp_place_of(node);
+	test->at_s = INT64_MIN;
+	if (node->kind == SP_NODE_MAP && sp_has_key(node, "only"))
+		load_only(loader, node, test);
+	else
+		load_packets(loader, node, test);
 }
 
 void sp_load_tests(struct sp_loader *loader, const struct sp_node *section)

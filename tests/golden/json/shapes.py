@@ -25,7 +25,8 @@ HEAD = '# What programs read as JSON. Written by `tests/identity/json_shapes.sh 
 THINGS = {
     'diagnostic': [('op check', 'diagnostics[]', ()), ('applied', 'diagnostics[]', ()),
                    ('error policy-invalid', 'error.diagnostics[]', ()), ('sallyport check', 'diagnostics[]', ()),
-                   ('sallyport check, invalid', 'diagnostics[]', ())],
+                   ('sallyport check, invalid', 'diagnostics[]', ()), ('op plan', 'diagnostics[]', ()),
+                   ('sallyport plan', 'diagnostics[]', ()), ('sallyport plan --against', 'diagnostics[]', ())],
     'test': [('op check', 'tests[]', ()), ('error tests-failed', 'error.tests[]', ()), ('sallyport check', 'tests[]', ())],
     'answer': [('op explain', '', ('v', 'id', 'ok')), ('sallyport explain FILE', '', ('v',))],
     'session': [('op session.open', '', ('v', 'id', 'ok', 'tunnel')), ('op session.list', 'sessions[]', ()),

@@ -49,6 +49,7 @@ REPLIES = {
     'apply': {'generation': 'abc', 'revision': 2, 'rules': 1, 'tests': 0, 'milliseconds': 1, 'diagnostics': [],
               'changes': {'sessions': 0}},
     'rollback': {'returning': True, 'generation': 'abc', 'revision': 2},
+    'plan': {'same': True, 'rules': [], 'changes': [], 'diagnostics': [], 'generation': 'abc', 'against': 'abc'},
     'session.close': {'closed': [], 'kernel_ns': 1},
 }
 
@@ -194,6 +195,10 @@ ROWS = [
         'hook': Shows('inside-in', text='inside-in'),
         'plane': Shows('slow', text='--plane slow', code=2),
         'gateway': Shows('gateway.yaml')}),
+    (['plan', 'policy.yaml'], {
+        'against': Shows('none.yaml', text='none.yaml'),
+        'gateway': Refused('gateway.yaml', says='is for --against')}),
+    (['plan', 'policy.yaml', '--against', 'policy.yaml'], {'gateway': Shows('none.yaml', text='none.yaml')}),
     (['apply', 'policy.yaml'], {
         'force': Asks(force=True),
         'confirm': Asks('10m', confirm={'seconds': 600, 'probes': [], 'probes_confirm': False}),
