@@ -258,10 +258,11 @@ static int open_in_plane(struct sp_judge *judge, struct asked *asked, uint32_t n
 }
 
 static int open_in_planes(struct sp_judge *judge, uint32_t number, uint64_t epoch, uint64_t person,
-			  const struct sp_identity *identity)
+			  uint64_t expires_ns, const struct sp_identity *identity)
 {
 	struct sp_plane_session session = { .epoch = epoch,
 					    .person = person,
+					    .expires_ns = expires_ns,
 					    .in = { { .revision = JUDGE_REVISION } },
 					    .count = 1 };
 	int r;
@@ -310,11 +311,26 @@ static int number_person(struct sp_judge *judge, const struct sp_identity *ident
 	return add_known(judge, identity, epoch);
 }
 
+/* Boot time at which the first of the roles expires, and the session with it; 0: none does. */
+static uint64_t first_expiry_ns(const struct sp_judge *judge, const struct sp_identity *identity)
+{
+	const int64_t until_s =
+		sp_policy_session_span(judge->policy, identity->roles, identity->role_count)
+			.until_s;
+	int64_t at_ns;
+
+	if (!until_s || __builtin_mul_overflow(until_s - judge->facts.now_s, 1000000000, &at_ns) ||
+	    __builtin_add_overflow(at_ns, (int64_t)judge->facts.now_boot_ns, &at_ns))
+		return 0;
+	return at_ns > LONG_AGO_NS ? (uint64_t)at_ns : LONG_AGO_NS;
+}
+
 int sp_judge_open_session(struct sp_judge *judge, const struct sp_identity *identity,
 			  uint32_t *ret_number)
 {
 	const uint32_t number = judge->session_count;
 	const uint64_t epoch = number + 1;
+	const uint64_t expires_ns = first_expiry_ns(judge, identity);
 	uint64_t person;
 	int r;
 
@@ -326,10 +342,10 @@ int sp_judge_open_session(struct sp_judge *judge, const struct sp_identity *iden
 	r = number_person(judge, identity, epoch, &person);
 	if (r < 0)
 		return r;
-	r = open_in_planes(judge, number, epoch, person, identity);
+	r = open_in_planes(judge, number, epoch, person, expires_ns, identity);
 	if (r < 0)
 		return r;
-	r = sp_reference_open_session(judge->reference, number, epoch, identity, 0, 0);
+	r = sp_reference_open_session(judge->reference, number, epoch, identity, expires_ns, 0);
 	if (r < 0)
 		return r;
 	judge->session_count++;
@@ -378,6 +394,13 @@ int sp_judge_end_session(struct sp_judge *judge, uint32_t number)
 	return r;
 }
 
+int sp_judge_end_roleless(struct sp_judge *judge, const struct sp_person *person, uint32_t number)
+{
+	if (sp_policy_expired_role(judge->policy, person, judge->facts.now_s))
+		return sp_judge_park_session(judge, number);
+	return sp_judge_end_session(judge, number);
+}
+
 int sp_judge_open_fixtures(struct sp_judge *judge)
 {
 	const struct sp_fixtures *fixtures = &judge->policy->fixtures;
@@ -390,7 +413,8 @@ int sp_judge_open_fixtures(struct sp_judge *judge)
 		uint32_t number;
 		int r;
 
-		r = sp_policy_match_roles(judge->policy, &person, &roles, &identity.role_count);
+		r = sp_policy_match_roles(judge->policy, &person, judge->facts.now_s, &roles,
+					  &identity.role_count);
 		if (r < 0)
 			return r;
 		identity.roles = roles;
@@ -400,7 +424,7 @@ int sp_judge_open_fixtures(struct sp_judge *judge)
 		if (r < 0)
 			return r;
 		if (!identity.role_count) /* without a role there is no session */
-			r = sp_judge_end_session(judge, number);
+			r = sp_judge_end_roleless(judge, &person, number);
 		if (r < 0)
 			return r;
 	}

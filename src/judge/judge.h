@@ -50,7 +50,8 @@ bool sp_judge_is_plane(const char *name);
 /* Returns a constant text for an -errno @r of this header: what is too much, and what to do. */
 const char *sp_judge_fault(int r);
 
-/* Open a session in every judge. Its number is the count of those opened before (from 0). Returns
+/* Open a session in every judge, which lasts until the first of its roles expires. Its number is
+ * the count of those opened before (from 0). Returns
  * 0; -E2BIG tables are full; -EUSERS no more sessions than the policy has people and roles, and
  * 4096 at least; -EEXIST one of its addresses is taken; -ENOSPC, -ENOMEM. */
 int sp_judge_open_session(struct sp_judge *judge, const struct sp_identity *identity,
@@ -64,6 +65,9 @@ int sp_judge_park_session(struct sp_judge *judge, uint32_t number);
 /* End session @number: its packets are `expired`. Returns 0; -ENOENT no such session was opened;
  * -errno of a plane. */
 int sp_judge_end_session(struct sp_judge *judge, uint32_t number);
+/* End session @number of @person, who has no role: as ended, or as past its time where a role of
+ * theirs has expired. Returns as sp_judge_end_session. */
+int sp_judge_end_roleless(struct sp_judge *judge, const struct sp_person *person, uint32_t number);
 /* Open every session of the policy's fixtures, in order. A person without a role gets a session
  * that has ended. Returns 0; -errno as sp_judge_open_session. */
 int sp_judge_open_fixtures(struct sp_judge *judge);

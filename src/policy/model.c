@@ -185,7 +185,7 @@ static bool role_matches(const struct sp_policy *policy, const struct sp_role *r
 }
 
 int sp_policy_match_roles(const struct sp_policy *policy, const struct sp_person *person,
-			  uint32_t **ret_roles, size_t *ret_count)
+			  int64_t now_s, uint32_t **ret_roles, size_t *ret_count)
 {
 	uint32_t *roles = calloc(policy->role_count + 1, sizeof(*roles));
 	size_t count = 0;
@@ -193,11 +193,43 @@ int sp_policy_match_roles(const struct sp_policy *policy, const struct sp_person
 	if (!roles)
 		return -ENOMEM;
 	for (size_t i = 0; i < policy->role_count; i++)
-		if (role_matches(policy, &policy->roles[i], person))
+		if (!sp_role_is_expired(&policy->roles[i], now_s) &&
+		    role_matches(policy, &policy->roles[i], person))
 			roles[count++] = (uint32_t)i;
 	*ret_roles = roles;
 	*ret_count = count;
 	return 0;
+}
+
+const struct sp_role *sp_policy_expired_role(const struct sp_policy *policy,
+					     const struct sp_person *person, int64_t now_s)
+{
+	for (size_t i = 0; i < policy->role_count; i++)
+		if (sp_role_is_expired(&policy->roles[i], now_s) &&
+		    role_matches(policy, &policy->roles[i], person))
+			return &policy->roles[i];
+	return NULL;
+}
+
+static bool is_of_machines(const struct sp_role *role)
+{
+	for (size_t i = 0; i < role->match_count; i++)
+		if (role->matches[i].kind == SP_MATCH_PEER_KEY)
+			return true;
+	return false;
+}
+
+int64_t sp_policy_next_machine_expiry(const struct sp_policy *policy, int64_t now_s)
+{
+	int64_t next_s = INT64_MAX;
+
+	for (size_t i = 0; i < policy->role_count; i++) {
+		const struct sp_role *role = &policy->roles[i];
+
+		if (role->expires_s > now_s && role->expires_s < next_s && is_of_machines(role))
+			next_s = role->expires_s;
+	}
+	return next_s;
 }
 
 bool sp_role_is_of_people(const struct sp_role *role)
@@ -235,6 +267,7 @@ struct sp_session_span sp_policy_session_span(const struct sp_policy *policy, co
 
 		take_shorter(&span.max_s, role->max_s);
 		take_shorter(&span.idle_s, role->idle_s);
+		take_shorter(&span.until_s, role->expires_s);
 		if (role->warn_s > span.warn_s)
 			span.warn_s = role->warn_s;
 	}
@@ -243,6 +276,15 @@ struct sp_session_span sp_policy_session_span(const struct sp_policy *policy, co
 	span.warn_s = sp_session_warn_s(span.warn_s ? span.warn_s : SP_SESSION_DEFAULT_WARN_S,
 					span.max_s);
 	return span;
+}
+
+int64_t sp_session_end_ns(const struct sp_session_span *span, int64_t expires_ns)
+{
+	int64_t until_ns;
+
+	if (!span->until_s || __builtin_mul_overflow(span->until_s, 1000000000, &until_ns))
+		return expires_ns;
+	return !expires_ns || until_ns < expires_ns ? until_ns : expires_ns;
 }
 
 int64_t sp_session_warn_s(int64_t warn_s, int64_t length_s)

@@ -55,6 +55,7 @@ struct sp_role {
 	struct sp_role_match *matches;
 	size_t match_count;
 	int64_t max_s, idle_s, warn_s; /* of its people's sessions; 0: not said */
+	int64_t expires_s; /* Unix time: from then on it is nobody's; 0: it does not expire */
 };
 
 /* A set of addresses: in some `in`, in no `except`. Never empty. Built-in networks (`internet`,
@@ -412,10 +413,20 @@ static inline struct sp_person sp_fixture_person(const struct sp_fixture_session
  * machine, which has none, by its key. A person who holds a machine's key gets nothing by it. */
 bool sp_role_match_fits(const struct sp_policy *policy, const struct sp_role_match *match,
 			const struct sp_person *person);
-/* Roles with a match for @person. Returns 0 with indices ascending in @ret_roles (malloc'ed),
- * -ENOMEM. */
+/* Roles with a match for @person that have not expired at @now_s. Returns 0 with indices ascending
+ * in @ret_roles (malloc'ed), -ENOMEM. */
 int sp_policy_match_roles(const struct sp_policy *policy, const struct sp_person *person,
-			  uint32_t **ret_roles, size_t *ret_count);
+			  int64_t now_s, uint32_t **ret_roles, size_t *ret_count);
+/* A role that would match @person, had it not expired at @now_s; NULL: none would. */
+const struct sp_role *sp_policy_expired_role(const struct sp_policy *policy,
+					     const struct sp_person *person, int64_t now_s);
+/* Is it nobody's any more at @now_s? */
+static inline bool sp_role_is_expired(const struct sp_role *role, int64_t now_s)
+{
+	return role->expires_s && role->expires_s <= now_s;
+}
+/* When the first role of a machine expires after @now_s; INT64_MAX: none does. */
+int64_t sp_policy_next_machine_expiry(const struct sp_policy *policy, int64_t now_s);
 
 /* Can a person have the role? Else it is for machines alone. */
 bool sp_role_is_of_people(const struct sp_role *role);
@@ -423,7 +434,7 @@ bool sp_role_is_of_people(const struct sp_role *role);
 /* Does the network hold this address? No prefix of one family holds an address of the other. */
 bool sp_network_has(const struct sp_network *network, const struct sp_addr *addr);
 
-/* The role that names @peer_key as a machine's; NULL: none does. */
+/* The role that names @peer_key as a machine's, expired or not; NULL: none does. */
 const struct sp_role *sp_policy_machine_role(const struct sp_policy *policy,
 					     const uint8_t peer_key[32]);
 
@@ -433,16 +444,19 @@ const struct sp_role *sp_policy_machine_role(const struct sp_policy *policy,
 #define SP_SESSION_DEFAULT_WARN_S 600
 
 struct sp_session_span {
-	int64_t max_s;  /* how long it lasts without the person */
-	int64_t idle_s; /* how long it may be silent; 0: any */
-	int64_t warn_s; /* how long before its end they are warned; shorter than max_s */
+	int64_t max_s;   /* how long it lasts without the person */
+	int64_t idle_s;  /* how long it may be silent; 0: any */
+	int64_t warn_s;  /* how long before its end they are warned; shorter than max_s */
+	int64_t until_s; /* Unix time at which it ends at the latest; 0: no such time */
 };
 
 /* How long a session of somebody with these roles (indices) lasts: the shortest `max` and the
  * shortest `idle` of them, so that a role more never lengthens what another one limits; the longest
- * `warn`. What no role says is the default. */
+ * `warn`; until the first of them expires. What no role says is the default. */
 struct sp_session_span sp_policy_session_span(const struct sp_policy *policy, const uint32_t *roles,
 					      size_t role_count);
+/* When a session ends that would end at @expires_ns (UTC; 0: never): no later than @span has it. */
+int64_t sp_session_end_ns(const struct sp_session_span *span, int64_t expires_ns);
 /* The warning a session of @length_s gets: @warn_s, or half its length where that is no warning. */
 int64_t sp_session_warn_s(int64_t warn_s, int64_t length_s);
 

@@ -193,7 +193,7 @@ int sp_tables_compile(const struct sp_policy *policy, const struct sp_gateway *g
 		return -ENOMEM;
 	memcpy(tables->generation, policy->generation, sizeof(tables->generation));
 	tables->portal_port = gateway->portal_port;
-	tables->next_edge_s = INT64_MAX;
+	tables->next_edge_s = sp_policy_next_machine_expiry(policy, facts->now_s);
 	tables->again_s = policy->schedule_count ? facts->now_s + SP_MOMENT_AGAIN_S : INT64_MAX;
 	r = make_index(tables, policy, gateway, facts);
 	if (r == 0)

@@ -214,7 +214,8 @@ static int read_session(struct trial *trial, uint32_t n, unsigned revision)
 	struct sp_identity *identity = &trial->sessions[n].identity[revision];
 	uint32_t *roles;
 	const struct sp_person person = sp_fixture_person(fixture);
-	int r = sp_policy_match_roles(policy, &person, &roles, &identity->role_count);
+	int r = sp_policy_match_roles(policy, &person, trial->facts[revision].now_s, &roles,
+				      &identity->role_count);
 
 	if (r < 0)
 		return r;

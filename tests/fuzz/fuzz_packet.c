@@ -103,7 +103,7 @@ static const struct sp_identity *identity_of(uint32_t number)
 
 	if (identity->user)
 		return identity;
-	check(sp_policy_match_roles(the_policy(), &who, &roles, &identity->role_count) == 0);
+	check(sp_policy_match_roles(the_policy(), &who, 0, &roles, &identity->role_count) == 0);
 	identity->user = session->user;
 	identity->idp = session->idp;
 	identity->roles = roles;

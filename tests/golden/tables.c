@@ -147,7 +147,8 @@ static int put_people(FILE *out, struct sp_tables *tables, const struct sp_polic
 		struct sp_identity identity = { .user = session->user, .idp = session->idp };
 		__sp_free uint32_t *roles = NULL;
 		uint32_t class_id[2], netset[2], own[2];
-		int r = sp_policy_match_roles(policy, &person, &roles, &identity.role_count);
+		int r = sp_policy_match_roles(policy, &person, policy->fixtures.now_s, &roles,
+					      &identity.role_count);
 
 		if (r < 0)
 			return r;

@@ -222,6 +222,30 @@ sed -i 's/, unused: 1s//' "$LAB_ROOT/etc/sallyport/sallyport.yaml"
 expect "the time is as before" lab_gate reload
 expect "ana is there" lab_wait 20 reaches laptop
 
+# a role expires, for who has it as for who signs in: at the second, sallyportd stopped or not
+until=$(date -u -d '+12 seconds' +%Y-%m-%dT%H:%M:%SZ)
+sed "s|^networks:|  temp: { match: [ {idp: corp, group: temp}, {peer-key: \"$bot\"} ], expires: $until }\n&|" "$LAB_DIR/policy.yaml" >"$LAB_DIR/temp.yaml"
+expect "a role for a few seconds" lab_gate apply "$LAB_DIR/temp.yaml"
+lab_sign_in laptop ana corp eng,temp
+expires_of() { op session.list "user=$1" | field '(r["sessions"][0]["expires"] or "never")[:19]'; }
+expect "ana's session ends with it" is "${until%Z}" expires_of ana
+expect "so does the machine's" is "${until%Z}" expires_of bot
+bot_was=$(op session.list user=bot | field 'r["sessions"][0]["session"]')
+expect "until then she reaches git" lab_wait 5 reaches laptop
+expect "an administrator cannot let it last longer" is "${until%Z}" eval 'op session.extend "session=$(op session.list user=ana | field "r[\"sessions\"][0][\"session\"]")" max_s=3600 >/dev/null; expires_of ana'
+kill -STOP "$lab_daemon_pid"
+sleep "$(($(date -d "$until" +%s) - $(date +%s) + 1))"
+expect "with sallyportd stopped she does not reach it any more" fails reaches laptop
+kill -CONT "$lab_daemon_pid"
+expect "who has no other role is refused" is login-refused code session.open idp=corp subject=frank user=frank groups='["temp"]' "device={\"public_key\":\"$(wg genkey | wg pubkey)\",\"name\":\"x\"}"
+expect "and the record says since when" lab_wait 3 eval 'op audit.query event=login-refused user=frank | field "r[\"records\"][0][\"message\"]" | grep -q "role temp expired at $until"'
+lab_sign_in laptop ana corp eng,temp
+expect "ana signs in again, with the role she has left" is engineer eval 'op session.list user=ana | field "\",\".join(r[\"sessions\"][0][\"roles\"])"'
+expect "and reaches git" lab_wait 5 reaches laptop
+new_bot() { [ "$(op session.list user=bot | field 'max(s["session"] for s in r["sessions"] if s["state"] == "live")')" -gt "$bot_was" ]; }
+expect "the machine has a session again, by its other role" lab_wait 10 new_bot
+expect "which does not end" is never expires_of bot
+
 # removed: gone at once, and the address is nobody else's
 bob4=$(op peer.list user=bob | field "r['peers'][0]['addresses'][0]")
 expect "bob's device is removed" is ok code peer.remove device=bob/phone

@@ -49,7 +49,8 @@ static json_t *find_roles(const struct sp_paths *paths, const char *idp,
 		sp_cli_say("sallyport: roles are not known: %s has errors\n", paths->policy_file);
 		return NULL;
 	}
-	if (sp_policy_match_roles(source.policy, &person, &roles, &count) < 0)
+	if (sp_policy_match_roles(source.policy, &person, sp_clock_realtime_s(), &roles, &count) <
+	    0)
 		return NULL;
 	names = json_array();
 	for (size_t i = 0; i < count; i++)

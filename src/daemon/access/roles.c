@@ -52,7 +52,8 @@ static void follow_one(struct sp_people *people, struct sp_live *live, json_t *l
 {
 	__sp_free uint32_t *roles = NULL;
 	struct sp_identity identity;
-	int r = sp_live_identity(live, people->revisions->running->policy, &identity, &roles);
+	int r = sp_live_identity(live, people->revisions->running->policy, sp_clock_realtime_s(),
+				 &identity, &roles);
 
 	if (r < 0) {
 		sp_log_error("roles of session %llu: %s", (unsigned long long)live->row.id,

@@ -37,7 +37,8 @@ int sp_session_extend(struct sp_people *people, struct sp_live *live, int64_t ma
 	int r;
 
 	if (people->revisions->running) {
-		r = sp_live_identity(live, people->revisions->running->policy, &identity, &roles);
+		r = sp_live_identity(live, people->revisions->running->policy,
+				     sp_clock_realtime_s(), &identity, &roles);
 		if (r < 0)
 			return r;
 		span = sp_policy_session_span(people->revisions->running->policy, roles,
@@ -49,8 +50,8 @@ int sp_session_extend(struct sp_people *people, struct sp_live *live, int64_t ma
 	if (!row.has_own_max)
 		max_s = span.max_s;
 	row.since_ns = sp_clock_realtime_ns();
-	row.expires_ns = row.since_ns + max_s * SP_NS_PER_S;
-	row.warn_s = sp_session_warn_s(span.warn_s, max_s);
+	row.expires_ns = sp_session_end_ns(&span, row.since_ns + max_s * SP_NS_PER_S);
+	row.warn_s = sp_session_warn_s(span.warn_s, (row.expires_ns - row.since_ns) / SP_NS_PER_S);
 	row.ending = NULL;
 	row.full_ns = 0;
 	r = move_end(people, live, &row, &change);

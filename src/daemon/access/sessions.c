@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "audit/time.h"
 #include "base/err.h"
 #include "daemon/change/change.h"
+#include "daemon/access/deadlines.h"
 #include "daemon/access/devices.h"
 #include "daemon/access/roles.h"
 #include "daemon/access/sessions.h"
@@ -123,7 +125,8 @@ static int fill_row(struct sp_people *people, const struct sp_sign_in *sign_in,
 	return find_slot(people, &row->slot);
 }
 
-/* As the roles say, unless an administrator said otherwise; a machine's has no end. */
+/* As the roles say, unless an administrator said otherwise, who cannot let it outlast a role. A
+ * machine's has no other end. */
 static void set_lengths(struct sp_session_row *row, const struct sp_sign_in *sign_in,
 			const struct sp_session_span *span)
 {
@@ -134,8 +137,19 @@ static void set_lengths(struct sp_session_row *row, const struct sp_sign_in *sig
 	if (!row->has_own_max)
 		max_s = span->max_s;
 	row->idle_s = row->has_own_idle ? sign_in->idle_s : span->idle_s;
-	row->expires_ns = max_s ? row->since_ns + max_s * SP_NS_PER_S : 0;
+	row->expires_ns = sp_session_end_ns(span, max_s ? row->since_ns + max_s * SP_NS_PER_S : 0);
+	if (row->expires_ns)
+		max_s = (row->expires_ns - row->since_ns) / SP_NS_PER_S;
 	row->warn_s = sp_session_warn_s(span->warn_s, max_s);
+}
+
+static struct sp_person person_of(const struct sp_sign_in *sign_in)
+{
+	return (struct sp_person){ .user = sign_in->user,
+				   .idp = sign_in->idp,
+				   .groups = sign_in->groups,
+				   .group_count = sign_in->group_count,
+				   .peer_key = sign_in->public_key };
 }
 
 /* What a person has by the running policy, matched once for every use. */
@@ -154,7 +168,8 @@ static int find_grant(struct sp_people *people, const struct sp_person *person,
 		      struct grant *ret_grant)
 {
 	const struct sp_policy *policy = people->revisions->running->policy;
-	int r = sp_policy_match_roles(policy, person, &ret_grant->roles, &ret_grant->count);
+	int r = sp_policy_match_roles(policy, person, sp_clock_realtime_s(), &ret_grant->roles,
+				      &ret_grant->count);
 
 	if (r == 0)
 		ret_grant->span =
@@ -188,11 +203,22 @@ static int refuse_login(struct sp_people *people, const struct sp_sign_in *sign_
 	return r;
 }
 
-static int refuse_roleless(struct sp_refusal *refusal, const char *user, const char *idp)
+static int refuse_roleless(const struct sp_people *people, const struct sp_person *person,
+			   const char *user, struct sp_refusal *refusal)
 {
+	const struct sp_role *expired = sp_policy_expired_role(people->revisions->running->policy,
+							       person, sp_clock_realtime_s());
+	const char *idp = person->idp ? person->idp : "none, a peer key";
+	char when[SP_TIME_TEXT_MAX];
+
+	if (expired)
+		return sp_refuse_login(refusal, -EACCES, SP_REFUSAL_NO_ROLE,
+				       "no role of the policy matches %s (idp %s) any more: role "
+				       "%s expired at %s",
+				       user, idp, expired->name,
+				       sp_time_format_s(expired->expires_s, when));
 	return sp_refuse_login(refusal, -EACCES, SP_REFUSAL_NO_ROLE,
-			       "no role of the policy matches %s (idp %s)", user,
-			       idp ? idp : "none, a peer key");
+			       "no role of the policy matches %s (idp %s)", user, idp);
 }
 
 static int refuse_kernel(struct sp_refusal *refusal, int r)
@@ -222,6 +248,7 @@ static int open_with(struct sp_people *people, const struct sp_sign_in *sign_in,
 {
 	__sp_cleanup(sp_live_freep) struct sp_live *live = NULL;
 	__sp_cleanup(sp_session_row_done) struct sp_session_row row = { 0 };
+	const struct sp_person person = person_of(sign_in);
 	struct sp_change change = { .kind = SP_CHANGE_OPEN,
 				    .by = sign_in->by,
 				    .from = sign_in->from,
@@ -233,7 +260,7 @@ static int open_with(struct sp_people *people, const struct sp_sign_in *sign_in,
 	if (r == -ENOSPC)
 		return refuse_slots(people, refusal);
 	if (r == 0 && !grant->count)
-		return refuse_roleless(refusal, sign_in->user, sign_in->idp);
+		return refuse_roleless(people, &person, sign_in->user, refusal);
 	if (r == 0 && !(live = sp_live_make(&row, sign_in->groups, sign_in->group_count)))
 		r = -ENOMEM;
 	if (r == 0)
@@ -311,11 +338,7 @@ static int check_routes(struct sp_people *people, const struct sp_sign_in *sign_
 int sp_session_open(struct sp_people *people, const struct sp_sign_in *sign_in,
 		    struct sp_live **ret_live, struct sp_refusal *refusal)
 {
-	const struct sp_person person = { .user = sign_in->user,
-					  .idp = sign_in->idp,
-					  .groups = sign_in->groups,
-					  .group_count = sign_in->group_count,
-					  .peer_key = sign_in->public_key };
+	const struct sp_person person = person_of(sign_in);
 	__sp_cleanup(grant_done) struct grant grant = { 0 };
 	int r;
 
@@ -334,7 +357,8 @@ int sp_session_open(struct sp_people *people, const struct sp_sign_in *sign_in,
 				 sign_in->user, sp_err_text(r));
 	if (!grant.count && sign_in->public_key)
 		return refuse_login(people, sign_in,
-				    refuse_roleless(refusal, sign_in->user, sign_in->idp), refusal);
+				    refuse_roleless(people, &person, sign_in->user, refusal),
+				    refusal);
 	r = check_routes(people, sign_in, &grant, refusal);
 	if (r < 0)
 		return refuse_login(people, sign_in, r, refusal);
@@ -408,7 +432,8 @@ static bool has_roles(const struct sp_people *people, const struct sp_live *live
 	__sp_free uint32_t *roles = NULL;
 	struct sp_identity identity;
 
-	return sp_live_identity(live, people->revisions->running->policy, &identity, &roles) == 0 &&
+	return sp_live_identity(live, people->revisions->running->policy, sp_clock_realtime_s(),
+				&identity, &roles) == 0 &&
 	       identity.role_count == grant->count &&
 	       !memcmp(roles, grant->roles, grant->count * sizeof(*roles));
 }
@@ -425,7 +450,9 @@ int sp_session_update(struct sp_people *people, struct sp_live *live, const stru
 	next = copy_with(live, news);
 	r = next ? find_live_grant(people, next, &grant) : -ENOMEM;
 	if (r == 0 && !grant.count) {
-		refuse_roleless(refusal, live->row.user, live->row.idp);
+		const struct sp_person person = sp_live_person(next);
+
+		refuse_roleless(people, &person, live->row.user, refusal);
 		return end_for(people, live, "no-role", news->by, -EACCES);
 	}
 	if (r == 0)
@@ -462,15 +489,17 @@ static int open_machine(struct sp_people *people, const struct sp_device *device
 					    .device_name = device->name,
 					    .user = device->user };
 	const struct sp_person machine = { .peer_key = device->public_key };
+	const struct sp_live *former = sp_live_of_device(people, device->public_key);
+	const int64_t now_s = sp_clock_realtime_s();
 	__sp_free uint32_t *roles = NULL;
 	struct sp_refusal refusal;
 	struct sp_live *live;
 	size_t count = 0;
 	int r;
 
-	if (sp_live_of_device(people, device->public_key) ||
-	    sp_policy_match_roles(people->revisions->running->policy, &machine, &roles, &count) <
-		    0 ||
+	if ((former && former->state == SP_LIVE_OPEN) ||
+	    sp_policy_match_roles(people->revisions->running->policy, &machine, now_s, &roles,
+				  &count) < 0 ||
 	    !count)
 		return 0;
 	r = sp_session_open(people, &sign_in, &live, &refusal);
@@ -510,6 +539,9 @@ bool sp_sessions_follow_policy(struct sp_people *people, struct sp_follow *follo
 {
 	const uint64_t until_ns = sp_clock_boottime_ns() + SP_LOOP_SLICE_NS;
 
+	if (!follow->slot)
+		sp_people_tick(
+			people); /* those whose role has expired are over, and not shortened */
 	if (!follow->has_sessions)
 		follow->has_sessions = !sp_people_follow_policy(people, follow, until_ns, lost);
 	return !follow->has_sessions || follow_devices(people, follow, until_ns, lost);

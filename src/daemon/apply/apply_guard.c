@@ -50,7 +50,7 @@ static int judge_connection(struct sp_apply *apply, struct sp_judgement *ret_jud
 		struct sp_identity identity;
 		uint32_t number;
 
-		r = sp_live_identity(live, apply->policy, &identity, &roles);
+		r = sp_live_identity(live, apply->policy, facts.now_s, &identity, &roles);
 		if (r == 0)
 			r = sp_judge_open_session(judge, &identity, &number);
 	}

@@ -81,10 +81,11 @@ int sp_question_judge(struct sp_question *question, enum sp_hook hook, const str
 static int open_session(struct sp_question *question, const struct sp_live *live,
 			enum sp_live_state state)
 {
+	const struct sp_person person = sp_live_person(live);
 	__sp_free uint32_t *roles = NULL;
 	struct sp_identity identity;
 	uint32_t number;
-	int r = sp_live_identity(live, question->policy, &identity, &roles);
+	int r = sp_live_identity(live, question->policy, question->facts.now_s, &identity, &roles);
 
 	if (r == 0)
 		r = sp_judge_open_session(question->judge, &identity, &number);
@@ -92,8 +93,10 @@ static int open_session(struct sp_question *question, const struct sp_live *live
 		return 0;
 	if (r == 0 && state == SP_LIVE_PARKED)
 		r = sp_judge_park_session(question->judge, number);
-	else if (r == 0 && (state == SP_LIVE_ENDED || !identity.role_count))
+	else if (r == 0 && state == SP_LIVE_ENDED)
 		r = sp_judge_end_session(question->judge, number);
+	else if (r == 0 && !identity.role_count)
+		r = sp_judge_end_roleless(question->judge, &person, number);
 	return r;
 }
 

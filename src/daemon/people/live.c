@@ -122,8 +122,12 @@ bool sp_live_shorten(struct sp_live *live, const struct sp_session_span *span)
 	const int64_t limit_ns = row->since_ns + span->max_s * SP_NS_PER_S;
 	const int64_t expires_ns = row->expires_ns, idle_s = row->idle_s;
 
+	/* a machine's has no other end, and nobody signs in again */
+	row->expires_ns = sp_session_end_ns(span, row->idp ? row->expires_ns : 0);
 	if (!row->idp)
-		return false; /* a machine's has no end */
+		return row->expires_ns != expires_ns;
+	if (row->ending)
+		row->full_ns = sp_session_end_ns(span, row->full_ns);
 	if (!row->has_own_max && row->expires_ns > limit_ns)
 		row->expires_ns = limit_ns;
 	if (row->ending && !row->has_own_max && row->full_ns > limit_ns)
@@ -196,30 +200,33 @@ struct sp_person sp_live_person(const struct sp_live *live)
 				   .peer_key = live->row.public_key };
 }
 
-static int match_roles(const struct sp_live *live, const struct sp_policy *policy,
+static int match_roles(const struct sp_live *live, const struct sp_policy *policy, int64_t now_s,
 		       uint32_t **ret_roles, size_t *ret_count)
 {
 	const struct sp_person person = sp_live_person(live);
 	uint32_t *roles;
+	size_t count = 0;
 
 	if (!live_follows(live, policy))
-		return sp_policy_match_roles(policy, &person, ret_roles, ret_count);
+		return sp_policy_match_roles(policy, &person, now_s, ret_roles, ret_count);
 	roles = calloc(live->matched.count + 1, sizeof(*roles));
 	if (!roles)
 		return -ENOMEM;
-	memcpy(roles, live->matched.roles, live->matched.count * sizeof(*roles));
+	for (size_t i = 0; i < live->matched.count; i++)
+		if (!sp_role_is_expired(&policy->roles[live->matched.roles[i]], now_s))
+			roles[count++] = live->matched.roles[i];
 	*ret_roles = roles;
-	*ret_count = live->matched.count;
+	*ret_count = count;
 	return 0;
 }
 
-int sp_live_identity(const struct sp_live *live, const struct sp_policy *policy,
+int sp_live_identity(const struct sp_live *live, const struct sp_policy *policy, int64_t now_s,
 		     struct sp_identity *ret_identity, uint32_t **ret_roles)
 {
 	struct sp_identity identity = { .user = live->row.idp ? live->row.user : NULL,
 					.idp = live->row.idp };
 	uint32_t *roles = NULL;
-	int r = match_roles(live, policy, &roles, &identity.role_count);
+	int r = match_roles(live, policy, now_s, &roles, &identity.role_count);
 
 	if (r < 0)
 		return r;

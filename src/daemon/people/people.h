@@ -168,10 +168,10 @@ void sp_device_free(struct sp_device *device);
 void sp_live_number_person(const struct sp_people *people, struct sp_live *live);
 /* Whose session it is, as roles ask. Everything is borrowed from @live. */
 struct sp_person sp_live_person(const struct sp_live *live);
-/* What @policy sees of the session's person. The roles are matched anew unless sp_live_set_roles
- * gave @live those of @policy. *@ret_identity borrows from @live and from *@ret_roles, which the
+/* What @policy sees of the session's person at @now_s (Unix time), when some of the roles may have
+ * expired. They are matched anew unless sp_live_set_roles gave @live those of @policy. *@ret_identity borrows from @live and from *@ret_roles, which the
  * caller frees. Returns 0; -ENOMEM. */
-int sp_live_identity(const struct sp_live *live, const struct sp_policy *policy,
+int sp_live_identity(const struct sp_live *live, const struct sp_policy *policy, int64_t now_s,
 		     struct sp_identity *ret_identity, uint32_t **ret_roles);
 /* A session of a row of the database, which is taken. NULL: the row's lists are damaged, or there
  * is no memory. */
@@ -184,7 +184,8 @@ struct sp_live *sp_live_make(struct sp_session_row *row, const char *const *grou
  * no memory. */
 struct sp_live *sp_live_copy(const struct sp_live *live, const char *const *groups,
 			     size_t group_count);
-/* Shorten the session to @span. Never lengthens it, and leaves limits that an administrator set.
+/* Shorten the session to @span. Never lengthens it, and leaves limits that an administrator set,
+ * unless a role expires before. A machine's ends when @span says, and not before.
  * Returns true if its deadline or its idle limit changed. */
 bool sp_live_shorten(struct sp_live *live, const struct sp_session_span *span);
 /* Free a session in memory. NULL is allowed. */

@@ -82,7 +82,7 @@ static int add_rows(struct sp_revision *revision, const struct sp_live *live,
 	struct sp_plane_standing standing = { .revision = revision->number };
 	__sp_free uint32_t *roles = NULL;
 	struct sp_identity identity;
-	int r = sp_live_identity(live, revision->policy, &identity, &roles);
+	int r = sp_live_identity(live, revision->policy, sp_clock_realtime_s(), &identity, &roles);
 
 	if (r == 0)
 		r = sp_tables_add_identity(revision->tables, &identity, standing.class_id,

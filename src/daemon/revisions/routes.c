@@ -10,6 +10,7 @@
 #include "daemon/host/host.h"
 #include "daemon/people/people.h"
 #include "daemon/revisions/revision.h"
+#include "io/loop/clock.h"
 #include "json/own.h"
 #include "net/addr.h"
 
@@ -237,16 +238,18 @@ static int list_possible_roles(const struct sp_policy *policy, const struct sp_d
 	const struct sp_person person = { .user = device->user,
 					  .idp = device->idp,
 					  .peer_key = device->public_key };
+	const int64_t now_s = sp_clock_realtime_s();
 
 	if (!device->idp)
-		return sp_policy_match_roles(policy, &person, ret_roles, ret_count);
+		return sp_policy_match_roles(policy, &person, now_s, ret_roles, ret_count);
 	*ret_count = 0;
 	*ret_roles = calloc(policy->role_count + 1, sizeof(**ret_roles));
 	if (!*ret_roles)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < policy->role_count; i++)
 		for (size_t n = 0; n < policy->roles[i].match_count; n++) {
-			if (!could_match(policy, &policy->roles[i].matches[n], &person))
+			if (sp_role_is_expired(&policy->roles[i], now_s) ||
+			    !could_match(policy, &policy->roles[i].matches[n], &person))
 				continue;
 			(*ret_roles)[(*ret_count)++] = i;
 			break;
@@ -264,7 +267,8 @@ static int find_identity(const struct sp_people *people, const struct sp_device 
 	int r;
 
 	if (live)
-		return sp_live_identity(live, policy, ret_identity, ret_roles);
+		return sp_live_identity(live, policy, sp_clock_realtime_s(), ret_identity,
+					ret_roles);
 	memcpy(identity.addresses, device->addresses, sizeof(identity.addresses));
 	memcpy(identity.has_address, device->has_address, sizeof(identity.has_address));
 	r = list_possible_roles(policy, device, ret_roles, &identity.role_count);

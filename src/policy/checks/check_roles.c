@@ -10,7 +10,7 @@
 enum { MATCH, SESSION, REQUIRE, EXPIRES, MAX_DEVICES };
 static const struct sp_key role_keys[] = {
 	[MATCH] = { "match", SP_KEY_REQUIRED },          [SESSION] = { "session", SP_KEY_OPTIONAL },
-	[REQUIRE] = { "require", SP_KEY_LATER },         [EXPIRES] = { "expires", SP_KEY_LATER },
+	[REQUIRE] = { "require", SP_KEY_LATER },         [EXPIRES] = { "expires", SP_KEY_OPTIONAL },
 	[MAX_DEVICES] = { "max-devices", SP_KEY_LATER },
 };
 
@@ -199,6 +199,8 @@ void sp_load_roles(struct sp_loader *loader, const struct sp_node *section)
 			continue;
 		if (values[SESSION])
 			read_session(check, values[SESSION], role);
+		if (values[EXPIRES])
+			sp_load_expires(loader, values[EXPIRES], &role->expires_s);
 		if (!values[MATCH] || sp_read_items(check, values[MATCH], "\"match\"") < 0)
 			continue;
 		sp_for_each_item(item, values[MATCH])

@@ -6,8 +6,8 @@
 #include "policy/model.h"
 #include "yaml/diagnostics.h"
 
-/* Warn, with the place, of rules that have expired at @now_s (Unix time) or soon will, and of those
- * that expire before their schedule opens. Returns 0; -ENOMEM. */
+/* Warn, with the place, of rules and roles that have expired at @now_s (Unix time) or soon will, and
+ * of rules that expire before their schedule opens. Returns 0; -ENOMEM. */
 int sp_policy_lint_times(const struct sp_policy *policy, int64_t now_s,
 			 struct sp_diagnostics *diagnostics);
 

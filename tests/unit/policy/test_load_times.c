@@ -141,6 +141,34 @@ static void a_deny_in_its_hours_does_not_cover_an_allow(void **state)
 	assert_non_null(strstr(diagnose(text, strlen(text)), "can never allow"));
 }
 
+static void a_role_expires_by_the_same_clock(void **state)
+{
+	struct sp_diagnostics diagnostics = { 0 };
+	__policy struct sp_policy *policy = load_zoned(
+		"sallyport: 1\n"
+		"settings: { timezone: Europe/Berlin }\n"
+		"roles:\n"
+		"  a: { match: {idp: corp, group: a}, expires: 2027-03-31 }\n"
+		"  b: { match: {idp: corp, group: b}, expires: 2026-12-01T18:00:00Z }\n"
+		"  c: { match: {idp: corp, group: c} }\n"
+		"rules: [ {name: a, allow: {from: [a, b, c], to: 10.0.0.1, services: tcp/1}} ]\n");
+
+	(void)state;
+	assert_int_equal(policy->roles[0].expires_s, utc(2027, 3, 31, 22, 0));
+	assert_int_equal(policy->roles[1].expires_s, utc(2026, 12, 1, 18, 0));
+	assert_int_equal(policy->roles[2].expires_s, 0);
+	assert_int_equal(sp_policy_lint_times(policy, utc(2026, 11, 24, 18, 0), &diagnostics), 0);
+	assert_int_equal(diagnostics.count, 1);
+	assert_string_equal(diagnostics.items[0].message, "role \"b\" expires in 7 days");
+	assert_int_equal(diagnostics.items[0].place.line, 5);
+	sp_diagnostics_done(&diagnostics);
+	assert_int_equal(sp_policy_lint_times(policy, utc(2027, 4, 1, 18, 0), &diagnostics), 0);
+	assert_int_equal(diagnostics.count, 2);
+	assert_string_equal(diagnostics.items[0].message,
+			    "role \"a\" has expired: nobody has it any more");
+	sp_diagnostics_done(&diagnostics);
+}
+
 static bool warns(const char *rule, int64_t now_s, const char *words)
 {
 	struct sp_diagnostics diagnostics = { 0 };
@@ -191,6 +219,7 @@ int main(void)
 		cmocka_unit_test(times_are_of_the_policys_clock_unless_they_say_which),
 		cmocka_unit_test(an_unknown_zone_is_told_with_the_nearest),
 		cmocka_unit_test(a_deny_in_its_hours_does_not_cover_an_allow),
+		cmocka_unit_test(a_role_expires_by_the_same_clock),
 		cmocka_unit_test(what_has_expired_or_soon_will_is_told),
 	};
 

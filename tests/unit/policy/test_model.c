@@ -27,12 +27,12 @@ static void roles_come_from_groups_of_their_own_provider(void **state)
 	hand_role(&hand, "vendor", "partner", "eng");
 	hand_role(&hand, "dba", "corp", "dba");
 	hand_role(&hand, "ops", "corp", "ops");
-	assert_int_equal(sp_policy_match_roles(&hand.policy, &ana, &roles, &count), 0);
+	assert_int_equal(sp_policy_match_roles(&hand.policy, &ana, 0, &roles, &count), 0);
 	assert_int_equal(count, 2);
 	assert_int_equal(roles[0], 0);
 	assert_int_equal(roles[1], 2);
 	free(roles);
-	assert_int_equal(sp_policy_match_roles(&hand.policy, &stranger, &roles, &count), 0);
+	assert_int_equal(sp_policy_match_roles(&hand.policy, &stranger, 0, &roles, &count), 0);
 	assert_int_equal(count, 0);
 	free(roles);
 }
@@ -53,22 +53,22 @@ static void a_machine_has_the_roles_of_its_key(void **state)
 	match = SP_ARRAY_PUSH(hand.policy.roles[1].matches, hand.policy.roles[1].match_count);
 	match->kind = SP_MATCH_PEER_KEY;
 	memcpy(match->peer_key, key, 32);
-	assert_int_equal(sp_policy_match_roles(&hand.policy, &bot, &roles, &count), 0);
+	assert_int_equal(sp_policy_match_roles(&hand.policy, &bot, 0, &roles, &count), 0);
 	assert_int_equal(count, 1);
 	assert_int_equal(roles[0], 1);
 	free(roles);
 	/* a person holds it: it is not theirs to take */
-	assert_int_equal(sp_policy_match_roles(&hand.policy, &thief, &roles, &count), 0);
+	assert_int_equal(sp_policy_match_roles(&hand.policy, &thief, 0, &roles, &count), 0);
 	assert_int_equal(count, 0);
 	free(roles);
 	assert_ptr_equal(sp_policy_machine_role(&hand.policy, key), &hand.policy.roles[1]);
 	key[31] = 1;
 	assert_null(sp_policy_machine_role(&hand.policy, key));
-	assert_int_equal(sp_policy_match_roles(&hand.policy, &bot, &roles, &count), 0);
+	assert_int_equal(sp_policy_match_roles(&hand.policy, &bot, 0, &roles, &count), 0);
 	assert_int_equal(count, 0);
 	free(roles);
 	memset(hand.policy.roles[1].matches[1].peer_key, 0, 32);
-	assert_int_equal(sp_policy_match_roles(&hand.policy, &keyless, &roles, &count), 0);
+	assert_int_equal(sp_policy_match_roles(&hand.policy, &keyless, 0, &roles, &count), 0);
 	assert_int_equal(count, 0);
 	free(roles);
 }
@@ -98,6 +98,58 @@ static void people_have_roles_by_name_at_their_provider(void **state)
 	assert_false(sp_role_match_fits(&hand.policy, match, &(struct sp_person){ 0 }));
 }
 
+static void an_expired_role_is_nobodys(void **state)
+{
+	__hand struct hand hand = { 0 };
+	const char *const groups[] = { "eng", "vendors" };
+	const struct sp_person ana = { "ana", "corp", groups, 2, NULL };
+	uint8_t key[32] = { 7 };
+	const struct sp_person bot = { .peer_key = key };
+	struct sp_role_match *match;
+	uint32_t *roles = NULL;
+	size_t count = 0;
+
+	(void)state;
+	hand_role(&hand, "engineer", "corp", "eng");
+	hand_role(&hand, "contractor", "corp", "vendors");
+	match = SP_ARRAY_PUSH(hand.policy.roles[1].matches, hand.policy.roles[1].match_count);
+	match->kind = SP_MATCH_PEER_KEY;
+	memcpy(match->peer_key, key, 32);
+	hand.policy.roles[1].expires_s = 1000;
+	assert_int_equal(sp_policy_match_roles(&hand.policy, &ana, 999, &roles, &count), 0);
+	assert_int_equal(count, 2);
+	free(roles);
+	assert_null(sp_policy_expired_role(&hand.policy, &ana, 999));
+	assert_int_equal(sp_policy_match_roles(&hand.policy, &ana, 1000, &roles, &count), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(roles[0], 0);
+	free(roles);
+	assert_ptr_equal(sp_policy_expired_role(&hand.policy, &ana, 1000), &hand.policy.roles[1]);
+	assert_int_equal(sp_policy_match_roles(&hand.policy, &bot, 1000, &roles, &count), 0);
+	assert_int_equal(count, 0);
+	free(roles);
+	/* and still no person can enrol its key */
+	assert_ptr_equal(sp_policy_machine_role(&hand.policy, key), &hand.policy.roles[1]);
+	assert_int_equal(sp_policy_next_machine_expiry(&hand.policy, 999), 1000);
+	assert_true(sp_policy_next_machine_expiry(&hand.policy, 1000) == INT64_MAX);
+	hand.policy.roles[0].expires_s = 500; /* people's */
+	assert_int_equal(sp_policy_next_machine_expiry(&hand.policy, 0), 1000);
+}
+
+static void a_session_ends_when_a_role_does(void **state)
+{
+	const struct sp_session_span none = { 0 }, soon = { .until_s = 60 };
+	const struct sp_session_span beyond = { .until_s = INT64_MAX / 1000 };
+
+	(void)state;
+	assert_int_equal(sp_session_end_ns(&none, 0), 0);
+	assert_int_equal(sp_session_end_ns(&none, 5), 5);
+	assert_int_equal(sp_session_end_ns(&soon, 0), 60000000000);
+	assert_int_equal(sp_session_end_ns(&soon, 60000000001), 60000000000);
+	assert_int_equal(sp_session_end_ns(&soon, 59000000000), 59000000000);
+	assert_int_equal(sp_session_end_ns(&beyond, 7), 7);
+}
+
 struct numbers {
 	uint32_t next;
 	int fail_at;
@@ -123,6 +175,8 @@ static void a_session_is_as_long_as_the_shortest_of_its_roles(void **state)
 		{ .idle_s = 1800 },
 		{ .max_s = 300 },
 		{ 0 },
+		{ .expires_s = 5000 },
+		{ .expires_s = 4000 },
 	};
 	static const struct {
 		uint32_t roles[3];
@@ -137,8 +191,10 @@ static void a_session_is_as_long_as_the_shortest_of_its_roles(void **state)
 		{ { 3 }, 1, { 300, 0, 150 } }, /* ten minutes before five is no warning */
 		{ { 1, 3 }, 2, { 300, 0, 150 } },
 		{ { 0 }, 0, { 36000, 0, 600 } },
+		{ { 4, 5 }, 2, { 36000, 0, 600, 5000 } }, /* the first that expires */
+		{ { 5, 6 }, 2, { 36000, 0, 600, 4000 } },
 	};
-	const struct sp_policy policy = { .roles = roles, .role_count = 5 };
+	const struct sp_policy policy = { .roles = roles, .role_count = 7 };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -249,6 +305,8 @@ static void names_go_there_and_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_expired_role_is_nobodys),
+		cmocka_unit_test(a_session_ends_when_a_role_does),
 		cmocka_unit_test(roles_come_from_groups_of_their_own_provider),
 		cmocka_unit_test(a_machine_has_the_roles_of_its_key),
 		cmocka_unit_test(people_have_roles_by_name_at_their_provider),

@@ -152,15 +152,15 @@ int __wrap_sp_revisions_stage_session(struct sp_revisions *revisions, const stru
 static unsigned int matches;
 
 int __real_sp_policy_match_roles(const struct sp_policy *policy, const struct sp_person *person,
-				 uint32_t **ret_roles, size_t *ret_count);
+				 int64_t now_s, uint32_t **ret_roles, size_t *ret_count);
 int __wrap_sp_policy_match_roles(const struct sp_policy *policy, const struct sp_person *person,
-				 uint32_t **ret_roles, size_t *ret_count);
+				 int64_t now_s, uint32_t **ret_roles, size_t *ret_count);
 
 int __wrap_sp_policy_match_roles(const struct sp_policy *policy, const struct sp_person *person,
-				 uint32_t **ret_roles, size_t *ret_count)
+				 int64_t now_s, uint32_t **ret_roles, size_t *ret_count)
 {
 	matches++;
-	return __real_sp_policy_match_roles(policy, person, ret_roles, ret_count);
+	return __real_sp_policy_match_roles(policy, person, now_s, ret_roles, ret_count);
 }
 
 /* ---- whom people tell ---- */
@@ -804,7 +804,7 @@ static size_t role_count_of(const struct sp_live *live, const struct sp_policy *
 	struct sp_identity identity;
 	uint32_t *roles = NULL;
 
-	assert_int_equal(sp_live_identity(live, policy, &identity, &roles), 0);
+	assert_int_equal(sp_live_identity(live, policy, 0, &identity, &roles), 0);
 	free(roles);
 	return identity.role_count;
 }

@@ -69,7 +69,7 @@ static void assert_roles(const char *idp, const char *groups, uint8_t key, const
 	struct sp_identity identity;
 	uint32_t *roles = NULL;
 
-	assert_int_equal(sp_live_identity(live, policy, &identity, &roles), 0);
+	assert_int_equal(sp_live_identity(live, policy, 0, &identity, &roles), 0);
 	assert_int_equal(sp_live_set_roles(live, policy, roles, identity.role_count), 0);
 	assert_string_equal(live->row.roles, wanted);
 	assert_true(identity.has_address[0] && !identity.has_address[1]);
@@ -128,6 +128,10 @@ static void a_policy_shortens_what_nobody_gave_and_lengthens_nothing(void **stat
 		{ 3600, 900, true, false, { 600, 60, 60 }, 3600, 60, 60, true },
 		{ 3600, 0, false, false, { 60, 0, 30 }, 60, 0, 30, true },
 		{ 300, 0, true, false, { 36000, 0, 600 }, 300, 0, 150, false },
+		/* a role ends at 2800 s, whatever anybody gave; and after the session */
+		{ 3600, 0, false, false, { 3600, 0, 600, 2800 }, 1800, 0, 600, true },
+		{ 3600, 0, true, true, { 3600, 0, 600, 2800 }, 1800, 0, 600, true },
+		{ 3600, 0, false, false, { 3600, 0, 600, 9000 }, 3600, 0, 600, false },
 	};
 
 	(void)state;
