@@ -168,7 +168,8 @@ static void people_done(struct people *people)
 	free(people->names);
 }
 
-static int fill_session(const struct sp_policy *policy, size_t n, struct people *people)
+static int fill_session(const struct sp_policy *policy, size_t n, int64_t now_s,
+			struct people *people)
 {
 	const struct sp_fixture_session *session = &policy->fixtures.sessions[n];
 	const struct sp_person known = sp_fixture_person(session);
@@ -179,13 +180,14 @@ static int fill_session(const struct sp_policy *policy, size_t n, struct people 
 	memcpy(person->addresses, session->addresses, sizeof(person->addresses));
 	memcpy(person->has_address, session->has_address, sizeof(person->has_address));
 	people->names[n] = session->user;
-	r = sp_policy_match_roles(policy, &known, &people->roles[n], &person->role_count);
+	r = sp_policy_match_roles(policy, &known, now_s, &people->roles[n], &person->role_count);
 	person->roles = people->roles[n];
 	return r;
 }
 
 /* One nobody asks about has no address, and is nobody's destination. */
-static int fill_stand_in(const struct bench *bench, uint32_t role, struct people *people)
+static int fill_stand_in(const struct bench *bench, uint32_t role, int64_t now_s,
+			 struct people *people)
 {
 	const size_t n = bench->policy->fixtures.session_count + role;
 	struct sp_identity *person = &people->items[n];
@@ -196,12 +198,12 @@ static int fill_stand_in(const struct bench *bench, uint32_t role, struct people
 	*people->roles[n] = role;
 	*person = bench->stand_ins[role];
 	person->roles = people->roles[n];
-	person->role_count = 1;
+	person->role_count = !sp_role_is_expired(&bench->policy->roles[role], now_s);
 	people->names[n] = bench->policy->roles[role].name;
 	return 0;
 }
 
-static int fill_people(const struct bench *bench, struct people *people)
+static int fill_people(const struct bench *bench, int64_t now_s, struct people *people)
 {
 	const struct sp_policy *policy = bench->policy;
 	const size_t count = policy->fixtures.session_count + policy->role_count;
@@ -214,9 +216,9 @@ static int fill_people(const struct bench *bench, struct people *people)
 		return -ENOMEM;
 	people->count = count;
 	for (size_t i = 0; i < policy->fixtures.session_count && r == 0; i++)
-		r = fill_session(policy, i, people);
+		r = fill_session(policy, i, now_s, people);
 	for (uint32_t i = 0; i < policy->role_count && r == 0; i++)
-		r = fill_stand_in(bench, i, people);
+		r = fill_stand_in(bench, i, now_s, people);
 	return r;
 }
 
@@ -236,7 +238,7 @@ static int open_only(const struct bench *bench, const struct sp_facts *facts, st
 
 	if (!has_only(bench->policy))
 		return 0;
-	r = fill_people(bench, people);
+	r = fill_people(bench, facts->now_s, people);
 	if (r < 0)
 		return r;
 	all = (struct sp_only_people){ people->items, people->names, people->count };

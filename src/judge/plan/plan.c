@@ -477,7 +477,8 @@ int sp_plan_make(const struct sp_plan_side *before, const struct sp_plan_side *a
 		r = sp_tables_compile(maker.sides[side].policy, maker.sides[side].gateway, facts,
 				      &maker.tables[side]);
 	if (r == 0)
-		r = sp_whos_find(maker.sides, maker.tables, people, person_count, &maker.whos);
+		r = sp_whos_find(maker.sides, maker.tables, facts->now_s, people, person_count,
+				 &maker.whos);
 	if (r == 0)
 		r = make_receivers(&maker);
 	if (r == 0)

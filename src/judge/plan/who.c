@@ -15,6 +15,7 @@
 
 /* What finding them works with. */
 struct finder {
+	int64_t now_s;
 	const struct sp_plan_side *sides;
 	struct sp_tables *const *tables;
 	struct sp_whos whos;
@@ -120,7 +121,8 @@ static int add_role(struct finder *finder, const char *name)
 		const struct sp_plan_side *of = &finder->sides[side];
 		struct sp_identity identity;
 
-		if (roles[side] == of->policy->role_count)
+		if (roles[side] == of->policy->role_count ||
+		    sp_role_is_expired(&of->policy->roles[roles[side]], finder->now_s))
 			continue;
 		sp_judge_stand_in(of->policy, of->gateway, &roles[side], 0, &identity);
 		r = enter(finder, side, &identity, who);
@@ -267,7 +269,7 @@ static int enter_live(const struct finder *finder, size_t side, const struct sp_
 					 .groups = person->groups,
 					 .group_count = person->group_count,
 					 .peer_key = person->peer_key };
-	int r = sp_policy_match_roles(policy, &asked, &roles, &identity.role_count);
+	int r = sp_policy_match_roles(policy, &asked, finder->now_s, &roles, &identity.role_count);
 
 	for (size_t i = 0; r == 0 && i < identity.role_count; i++)
 		r = sp_name_list_add(&who->held_roles, policy->roles[roles[i]].name);
@@ -462,9 +464,12 @@ static void finder_done(struct finder *finder)
 }
 
 int sp_whos_find(const struct sp_plan_side sides[SIDES], struct sp_tables *const tables[SIDES],
-		 const struct sp_plan_person *people, size_t person_count, struct sp_whos *ret_whos)
+		 int64_t now_s, const struct sp_plan_person *people, size_t person_count,
+		 struct sp_whos *ret_whos)
 {
-	__sp_cleanup(finder_done) struct finder finder = { .sides = sides, .tables = tables };
+	__sp_cleanup(finder_done) struct finder finder = { .sides = sides,
+							   .tables = tables,
+							   .now_s = now_s };
 	int r = add_roles(&finder);
 
 	if (r == 0)

@@ -30,10 +30,10 @@ struct sp_whos {
 	size_t count;
 };
 
-/* Find everybody, and give each of them rows in the tables of both sides. Returns 0; -E2BIG the
+/* Find everybody who has a role at @now_s, and give each of them rows in the tables of both sides. Returns 0; -E2BIG the
  * tables have no room; -ENOMEM. */
 int sp_whos_find(const struct sp_plan_side sides[SP_ATOMS_SIDES],
-		 struct sp_tables *const tables[SP_ATOMS_SIDES],
+		 struct sp_tables *const tables[SP_ATOMS_SIDES], int64_t now_s,
 		 const struct sp_plan_person *people, size_t person_count,
 		 struct sp_whos *ret_whos);
 /* Free what they hold; empty afterwards. */
