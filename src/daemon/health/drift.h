@@ -59,8 +59,9 @@ struct sp_drift {
 	uint64_t seen_ns, recorded_ns; /* CLOCK_BOOTTIME */
 	uint64_t opened_ns;            /* a record said that it was not put back */
 	bool is_opening_recorded;      /* so its end gets a record too */
-	uint64_t repaired_ns[SP_DRIFT_OFTEN]; /* when it was put back: the last times, newest first */
-	uint64_t look;                 /* the number of the look that saw it last */
+	uint64_t repaired_ns
+		[SP_DRIFT_OFTEN]; /* when it was put back: the last times, newest first */
+	uint64_t look;            /* the number of the look that saw it last */
 };
 
 struct sp_drifts {
