@@ -101,6 +101,7 @@ void sp_explained_judge(struct sp_explained *explained, const struct sp_policy *
 	const struct sp_answer *answer = &judgement->answer;
 	const struct sp_rule *rule = sp_policy_rule(policy, answer->rule);
 
+	explained->policy = policy;
 	explained->verdict = sp_verdict_name(answer->verdict);
 	explained->rule = sp_policy_rule_name(policy, answer->rule);
 	explained->reason = sp_reason_name(answer->reason);
@@ -148,6 +149,9 @@ json_t *sp_describe_explained(const struct sp_explained *explained)
 		json_object_set_new(json, "role", json_string(explained->role));
 	if (explained->limit)
 		json_object_set_new(json, "limit", json_string(explained->limit));
+	if (explained->trail)
+		json_object_set_new(json, "trail",
+				    sp_trail_describe(explained->trail, explained->policy));
 	if (explained->interface)
 		json_object_set_new(json, "interface", json_string(explained->interface));
 	return json;

@@ -4,7 +4,7 @@
 #ifndef SALLYPORT_JUDGE_DESCRIBE_H
 #define SALLYPORT_JUDGE_DESCRIBE_H
 
-#include "judge/judge.h"
+#include "judge/trail.h"
 #include "json/own.h"
 #include "yaml/diagnostics.h"
 
@@ -31,9 +31,11 @@ struct sp_explained {
 	const struct sp_nat *masquerade;
 	int proto, port;
 	const char *user;
-	const char *role;      /* NULL: no key of that name */
-	const char *limit;     /* the same: the limit of what is allowed */
-	const char *interface; /* the same: one that is unlisted or unmanaged */
+	const char *role;               /* NULL: no key of that name */
+	const char *limit;              /* the same: the limit of what is allowed */
+	const char *interface;          /* the same: one that is unlisted or unmanaged */
+	const struct sp_trail *trail;   /* the same: why the answer is what it is */
+	const struct sp_policy *policy; /* that the trail is of */
 };
 
 /* What @judgement says of @tuple at @hook, by @policy, in the rule's own words or those of its

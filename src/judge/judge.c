@@ -467,3 +467,9 @@ int sp_judge_tuple(struct sp_judge *judge, enum sp_hook hook, const struct sp_tu
 	frame.len = sp_packet_build(tuple, is_ethernet, bytes);
 	return sp_judge_frame(judge, hook, &frame, now_ns, ret_judgement);
 }
+
+int sp_judge_try(struct sp_judge *judge, const struct sp_policy *policy, enum sp_hook hook,
+		 const struct sp_frame *frame, uint64_t now_ns, struct sp_answer *ret_answer)
+{
+	return sp_reference_try(judge->reference, policy, hook, frame, now_ns, ret_answer);
+}

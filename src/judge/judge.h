@@ -95,6 +95,11 @@ int sp_judge_frame(struct sp_judge *judge, enum sp_hook hook, const struct sp_fr
 int sp_judge_tuple(struct sp_judge *judge, enum sp_hook hook, const struct sp_tuple *tuple,
 		   bool is_own, uint64_t now_ns, struct sp_judgement *ret_judgement);
 
+/* What the reference would say of one frame by @policy, which has the roles, networks and limits of
+ * the judge's own in the same places. Returns as sp_judge_frame. */
+int sp_judge_try(struct sp_judge *judge, const struct sp_policy *policy, enum sp_hook hook,
+		 const struct sp_frame *frame, uint64_t now_ns, struct sp_answer *ret_answer);
+
 /* ---- questions ---- */
 
 /* The hook where a packet from @source first meets us: pool -> vpn-in, else by the longest route,

@@ -68,7 +68,8 @@ static bool same_role(const struct pair *pair, uint32_t was, uint32_t is)
 {
 	const struct sp_role *a = &pair->before->roles[was], *b = &pair->after->roles[is];
 
-	if (strcmp(a->name, b->name) != 0 || a->match_count != b->match_count)
+	if (strcmp(a->name, b->name) != 0 || a->expires_s != b->expires_s ||
+	    a->match_count != b->match_count)
 		return false;
 	for (size_t i = 0; i < a->match_count; i++)
 		if (!same_match(pair, &a->matches[i], &b->matches[i]))

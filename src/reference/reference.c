@@ -747,6 +747,22 @@ void sp_reference_set_policy(struct sp_reference *reference, const struct sp_pol
 	reference->revision = revision;
 }
 
+int sp_reference_try(struct sp_reference *reference, const struct sp_policy *policy,
+		     enum sp_hook hook, const struct sp_frame *frame, uint64_t now_ns,
+		     struct sp_answer *ret_answer)
+{
+	const struct sp_policy *set = reference->policy;
+	const uint64_t revision = reference->revision;
+	int r;
+
+	reference->policy = policy;
+	reference->revision = --reference->next_try;
+	r = sp_reference_judge(reference, hook, frame, now_ns, ret_answer);
+	reference->policy = set;
+	reference->revision = revision;
+	return r;
+}
+
 void sp_reference_set_flow_bounds(struct sp_reference *reference, uint32_t flows_max,
 				  uint32_t session_flows_max)
 {

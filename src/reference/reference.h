@@ -46,5 +46,11 @@ void sp_reference_set_flow_bounds(struct sp_reference *reference, uint32_t flows
  * Returns 0; -EINVAL no such hook; -ENOMEM. */
 int sp_reference_judge(struct sp_reference *reference, enum sp_hook hook,
 		       const struct sp_frame *frame, uint64_t now_ns, struct sp_answer *ret_answer);
+/* What @policy would say of the packet in place of the one that was set, which has the same roles,
+ * networks and limits in the same places, and stays. A flow that is found is judged anew by it.
+ * Returns as sp_reference_judge. */
+int sp_reference_try(struct sp_reference *reference, const struct sp_policy *policy,
+		     enum sp_hook hook, const struct sp_frame *frame, uint64_t now_ns,
+		     struct sp_answer *ret_answer);
 
 #endif

@@ -131,6 +131,8 @@ struct sp_reference {
 	const struct sp_gateway *gateway;
 	struct sp_facts facts; /* of the moment the policy was set for */
 	uint64_t revision;
+	uint64_t
+		next_try; /* revisions of tries, each another one, count down from the last number */
 	struct sp_ref_table sessions, idents, flows, frags, sources, buckets;
 	uint32_t flows_max, session_flows_max; /* 0: no bound */
 	size_t part_flow_count[SP_FLOW_PART_COUNT];

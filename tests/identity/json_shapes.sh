@@ -81,6 +81,7 @@ for file in policy failing only; do gate check check "$LAB_DIR/$file.yaml"; done
 gate "check, invalid" check "$LAB_DIR/bad.yaml"
 gate "explain FILE" explain "$LAB_DIR/policy.yaml" --from role:engineer --to 10.30.2.9:80
 gate "explain FILE" explain "$LAB_DIR/policy.yaml" --from anonymous --to 10.30.2.9
+gate "explain FILE" explain "$LAB_DIR/policy.yaml" --from role:contractor --to 10.30.2.9:80 # another rule behind the first
 gate replay replay "$LAB_DIR/policy.yaml" --pcap "$LAB_DIR/pcap"
 reply check "path=policy.yaml" "text=$(cat "$LAB_DIR/policy.yaml")"
 reply plan "path=second.yaml" "text=$(cat "$LAB_DIR/second.yaml")"

@@ -11,12 +11,15 @@
 #include "cli/cli.h"
 #include "cli/files/source.h"
 #include "cli/gateway/client.h"
+#include "cli/screen/render.h"
 #include "io/loop/clock.h"
 #include "json/text.h"
 #include "judge/ask.h"
 #include "judge/describe.h"
 #include "net/addr.h"
 #include "plane/planes.h"
+
+#define ASKED_NS UINT64_C(1000000000) /* boot time of the judges */
 
 struct question {
 	struct sp_ask ask;
@@ -83,14 +86,50 @@ static int fail_asking(int r, const struct sp_ask_fault *fault)
 	return sp_cli_fail(SP_EXIT_FAILED, "opening the session asked for: %s", sp_judge_fault(r));
 }
 
+/* Whose session sends from the address; NULL: nobody's. */
+static const struct sp_fixture_session *find_session(const struct sp_policy *policy,
+						     const struct sp_addr *source)
+{
+	const bool is_v6 = !sp_addr_is_v4(source);
+
+	for (size_t i = 0; i < policy->fixtures.session_count; i++) {
+		const struct sp_fixture_session *session = &policy->fixtures.sessions[i];
+
+		if (session->has_address[is_v6] &&
+		    !sp_addr_compare(&session->addresses[is_v6], source))
+			return session;
+	}
+	return NULL;
+}
+
+static int make_trail(const struct sp_policy_source *source, struct sp_judge *judge,
+		      const struct sp_facts *facts, const struct sp_asked *asked,
+		      const struct sp_answer *answer, struct sp_trail *ret_trail)
+{
+	const struct sp_fixture_session *session =
+		find_session(source->policy, &asked->tuple.source);
+	const struct sp_person person =
+		session ? sp_fixture_person(session) : (struct sp_person){ 0 };
+	const struct sp_trail_asked packet = { .hook = asked->hook,
+					       .tuple = &asked->tuple,
+					       .is_own = asked->is_own,
+					       .now_ns = ASKED_NS,
+					       .now_s = facts->now_s,
+					       .person = session ? &person : NULL,
+					       .role = asked->role };
+
+	return sp_trail_make(judge, source->policy, source->gateway, &packet, answer, ret_trail);
+}
+
 static json_t *answer_json(const struct sp_policy_source *source, const struct sp_asked *asked,
-			   const struct sp_judgement *judgement)
+			   const struct sp_judgement *judgement, const struct sp_trail *trail)
 {
 	char generation[65];
 	struct sp_explained explained = {
 		.generation = sp_generation_short(source->policy->generation, generation),
 		.user = asked->user,
 		.role = asked->role,
+		.trail = trail,
 	};
 	json_t *object;
 
@@ -129,6 +168,71 @@ static void print_translations(json_t *object)
 			     sp_json_text(masquerade, "out"));
 }
 
+static void print_roles(json_t *roles)
+{
+	size_t i;
+	json_t *role;
+
+	json_array_foreach(roles, i, role)
+		sp_cli_print("  role   %s (%s:%lld): %s\n", sp_json_text(role, "role"),
+			     sp_json_text(role, "file"), sp_json_integer(role, "line"),
+			     sp_json_text(role, "by"));
+}
+
+static void print_hooks(json_t *object, json_t *hooks)
+{
+	size_t i;
+	json_t *hook;
+
+	if (json_array_size(hooks)) {
+		sp_cli_print("  hook   ");
+		json_array_foreach(hooks, i, hook)
+			sp_cli_print("%s%s", i ? ", " : "", json_string_value(hook));
+		sp_cli_print("\n");
+		return;
+	}
+	sp_cli_print("  hook   %s%s%s\n", sp_json_text(object, "hook"),
+		     *sp_json_text(object, "hook") ? "" : "none: ",
+		     *sp_json_text(object, "hook") ? "" : sp_json_text(object, "interface"));
+}
+
+/* What would be if the rule did not exist. */
+static void print_otherwise(json_t *otherwise)
+{
+	if (!json_is_object(otherwise))
+		return;
+	sp_cli_print("  else   without this rule: %s", sp_json_text(otherwise, "verdict"));
+	if (json_is_string(json_object_get(otherwise, "rule")))
+		sp_cli_print(", rule %s", sp_json_text(otherwise, "rule"));
+	if (json_is_integer(json_object_get(otherwise, "line")))
+		sp_cli_print(" (%s:%lld)", sp_json_text(otherwise, "file"),
+			     sp_json_integer(otherwise, "line"));
+	sp_cli_print("\n");
+}
+
+static void print_near(json_t *near)
+{
+	static const struct {
+		const char *part, *words;
+	} parts[] = { { "from", "it is not for this sender" },
+		      { "to", "it is not for this destination" },
+		      { "services", "it is not for this service" },
+		      { "time", "it is not in force now" } };
+	size_t i;
+	json_t *rule;
+
+	json_array_foreach(near, i, rule) {
+		const char *words = "";
+
+		for (size_t j = 0; j < SP_ARRAY_LEN(parts); j++)
+			if (!strcmp(parts[j].part, sp_json_text(rule, "misses")))
+				words = parts[j].words;
+		sp_cli_print("  near   rule %s (%s:%lld) would allow it, but %s\n",
+			     sp_json_text(rule, "rule"), sp_json_text(rule, "file"),
+			     sp_json_integer(rule, "line"), words);
+	}
+}
+
 /* Print an explain object, ours or the daemon's. Returns the exit code. */
 static int print_answer(const struct sp_cli *cli, const struct question *question, json_t *object)
 {
@@ -137,6 +241,7 @@ static int print_answer(const struct sp_cli *cli, const struct question *questio
 	const bool is_own = question->ask.from && !strcmp(question->ask.from, "self");
 	const char *user = is_own ? "self" : sp_json_text(object, "user");
 	const char *role = sp_json_text(object, "role");
+	json_t *trail = json_object_get(object, "trail");
 
 	if (cli->json) {
 		sp_cli_print_json(json_incref(object));
@@ -161,20 +266,19 @@ static int print_answer(const struct sp_cli *cli, const struct question *questio
 		     : *role ? "role "
 			     : "",
 		     *user ? "" : role, *user || *role ? "  " : "", sp_json_text(object, "source"));
-	sp_cli_print("  door   %s%s%s\n", sp_json_text(object, "hook"),
-		     *sp_json_text(object, "hook") ? "" : "none: ",
-		     *sp_json_text(object, "hook") ? "" : sp_json_text(object, "interface"));
+	print_roles(json_object_get(trail, "roles"));
+	print_hooks(object, json_object_get(trail, "hooks"));
 	print_translations(object);
 	sp_cli_print("  said   %s\n", sp_json_text(object, "message"));
 	if (*sp_json_text(object, "limit"))
 		sp_cli_print("  limit  %s\n", sp_json_text(object, "limit"));
+	print_otherwise(json_object_get(trail, "otherwise"));
+	print_near(json_object_get(trail, "near"));
 	sp_cli_print("  by     ");
 	print_judge(sp_json_text(object, "plane"));
 	sp_cli_print("\n");
 	return exit_code;
 }
-
-#define ASKED_NS UINT64_C(1000000000) /* boot time of the judges */
 
 /* The moment asked about: --at, else that of the fixtures, else now. Returns SP_EXIT_OK;
  * SP_EXIT_USAGE, said. */
@@ -197,6 +301,7 @@ static int ask_file(const struct sp_cli *cli, const struct question *question, c
 {
 	__sp_cleanup(sp_policy_source_done) struct sp_policy_source source = SP_POLICY_SOURCE_INIT;
 	__sp_cleanup(sp_judge_freep) struct sp_judge *judge = NULL;
+	__sp_cleanup(sp_trail_done) struct sp_trail trail = { 0 };
 	__sp_json json_t *answer = NULL;
 	struct sp_facts facts;
 	struct sp_judgement judgement;
@@ -237,7 +342,10 @@ static int ask_file(const struct sp_cli *cli, const struct question *question, c
 			sp_reason_name(judgement.answer.reason),
 			sp_verdict_name(judgement.reference.verdict),
 			sp_reason_name(judgement.reference.reason));
-	answer = answer_json(&source, &asked, &judgement);
+	r = make_trail(&source, judge, &facts, &asked, &judgement.answer, &trail);
+	if (r < 0)
+		return sp_cli_fail(SP_EXIT_FAILED, "judging: %s", sp_judge_fault(r));
+	answer = answer_json(&source, &asked, &judgement, &trail);
 	return print_answer(cli, question, answer);
 }
 

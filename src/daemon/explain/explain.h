@@ -49,6 +49,7 @@ struct sp_question {
 	int read;   /* what making the packet returned; ->fault says of what */
 	int judged; /* what judging it returned */
 	struct sp_judgement judgement;
+	struct sp_trail trail;          /* of that, of the first form */
 	struct sp_question_end ends[2]; /* sender, receiver */
 	bool has_opening; /* another packet has opened its flow, and is judged first */
 	uint64_t revision;

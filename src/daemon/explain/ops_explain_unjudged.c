@@ -195,6 +195,7 @@ json_t *sp_question_describe_way_out(const struct sp_question *question,
 	if (judgement->answer.verdict == SP_ALLOW && unlisted && !unlisted->is_unmanaged)
 		return describe_closed(question, unlisted);
 	explained = sp_question_explained(question, judgement);
+	explained.trail = &question->trail;
 	if (question->entry) {
 		snprintf(message, sizeof(message),
 			 "%s is listed as unmanaged: nothing judges what comes from it on its way "

@@ -34,6 +34,7 @@ void sp_question_free(void *arg)
 	}
 	for (size_t i = 0; i < SP_ARRAY_LEN(question->ends); i++)
 		sp_live_free(question->ends[i].live);
+	sp_trail_done(&question->trail);
 	sp_policy_free(question->policy);
 	sp_gateway_done(&question->gateway);
 	sp_files_done(&question->files);
@@ -230,11 +231,30 @@ static int judge_packet(struct sp_question *question)
 					 &question->judgement);
 }
 
+static int make_trail(struct sp_question *question)
+{
+	const struct sp_live *sender = question->ends[0].live;
+	const struct sp_person person = sender ? sp_live_person(sender) : (struct sp_person){ 0 };
+	const struct sp_trail_asked asked = { .hook = question->hook,
+					      .tuple = &question->tuple,
+					      .is_own = question->is_own,
+					      .ifindex = question->ifindex,
+					      .now_ns = question->facts.now_boot_ns,
+					      .now_s = question->facts.now_s,
+					      .person = sender ? &person : NULL,
+					      .role = question->role };
+
+	return sp_trail_make(question->judge, question->policy, &question->gateway, &asked,
+			     &question->judgement.answer, &question->trail);
+}
+
 static void question_judge(void *arg)
 {
 	struct sp_question *question = arg;
 
 	question->judged = judge_packet(question);
+	if (question->judged == 0 && !question->is_of_record)
+		question->judged = make_trail(question);
 	question_free_judge(question);
 }
 

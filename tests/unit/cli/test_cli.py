@@ -349,6 +349,17 @@ services: { ssh: tcp/22 }
         self.assertEqual(self.explain('ana', '10.30.9.4:22')['line'], 9)
         self.assertEqual(self.explain('100.64.0.7', '10.30.2.9:80', '--on', 'wan0')['reason'], 'spoofed')
 
+    def test_explain_says_why(self):
+        trail = self.explain('ana', '10.30.2.9:80')['trail']
+        self.assertEqual([(role['role'], role['by']) for role in trail['roles']], [('engineer', 'group eng of corp')])
+        self.assertEqual((trail['hooks'], trail['otherwise']['rule'], trail['near']), (['vpn-in', 'lock'], 'default', []))
+        trail = self.explain('ana', '10.30.2.9:81')['trail']
+        self.assertEqual((trail['otherwise'], trail['near'][0]['rule'], trail['near'][0]['misses']),
+                         (None, 'eng-git', 'services'))
+        done = self.run_it('explain', self.policy, '--from', 'ana', '--to', '10.30.2.9:81', '--plane', 'reference')
+        for line in ('role   engineer ', 'hook   vpn-in', 'near   rule eng-git '):
+            self.assertIn('\n  ' + line, done.stdout)
+
     def test_explain_exit_code(self):
         self.explain('ana', '10.30.2.9:80', '--exit-code')
         self.explain('ana', '10.30.9.4:80', '--exit-code', code=10)
