@@ -16,7 +16,6 @@
 
 #define RECORD_NS (60 * SP_SECOND_NS) /* one record a thing */
 #define MINUTE_NS (60 * SP_SECOND_NS)
-#define OFTEN 5 /* put back this often within a minute: somebody undoes it again and again */
 #define SHOWN_NS (3600 * SP_SECOND_NS)
 
 /* ---- the list ---- */
@@ -111,13 +110,20 @@ static void drift_describe(struct sp_drift *drift, const struct sp_drift_sight *
 			 drift->what, drift->by[0] ? " by " : "", drift->by, why);
 }
 
-static void count_repair(struct sp_drift *drift)
+static void note_repair(struct sp_drift *drift)
 {
-	if (drift->seen_ns - drift->minute_ns >= MINUTE_NS) {
-		drift->minute_ns = drift->seen_ns;
-		drift->in_minute = 0;
-	}
-	drift->in_minute++;
+	memmove(&drift->repaired_ns[1], &drift->repaired_ns[0],
+		sizeof(drift->repaired_ns) - sizeof(drift->repaired_ns[0]));
+	drift->repaired_ns[0] = drift->seen_ns;
+}
+
+/* The last SP_DRIFT_OFTEN repairs fell within a minute, and the last one is not a minute old. */
+static bool is_undone_again(const struct sp_drift *drift, uint64_t now_ns)
+{
+	const uint64_t first_ns = drift->repaired_ns[SP_DRIFT_OFTEN - 1];
+	const uint64_t last_ns = drift->repaired_ns[0];
+
+	return first_ns && last_ns - first_ns < MINUTE_NS && now_ns - last_ns < MINUTE_NS;
 }
 
 /* ---- a look ---- */
@@ -146,7 +152,7 @@ void sp_drift_see(struct sp_drifts *drifts, const struct sp_drift_sight *sight)
 		drift->unrecorded++;
 	}
 	if (drift->is_put_back)
-		count_repair(drift);
+		note_repair(drift);
 	if ((was_open && drift->is_opening_recorded) || is_record_due(drift)) {
 		sp_log_note("%s: %s", drift->code, drift->message);
 		drift_record(drifts, drift);
@@ -189,8 +195,7 @@ static void warn_of_fights(struct sp_drifts *drifts)
 	for (size_t i = 0; i < drifts->count; i++) {
 		const struct sp_drift *drift = &drifts->items[i];
 
-		if (drift->in_minute >= OFTEN && now_ns - drift->seen_ns < MINUTE_NS &&
-		    (!worst || drift->in_minute > worst->in_minute))
+		if (is_undone_again(drift, now_ns) && (!worst || drift->times > worst->times))
 			worst = drift;
 	}
 	if (worst)

@@ -32,6 +32,7 @@ struct sp_warnings;
 	X("interface-down", "a listed interface is down, or its link is")
 
 #define SP_DRIFT_ITEMS_MAX 64
+#define SP_DRIFT_OFTEN 5 /* put back so often within a minute: somebody undoes it again and again */
 
 /* One thing seen not to be as it was set. All is borrowed. */
 struct sp_drift_sight {
@@ -58,9 +59,9 @@ struct sp_drift {
 	uint64_t seen_ns, recorded_ns; /* CLOCK_BOOTTIME */
 	uint64_t opened_ns;            /* a record said that it was not put back */
 	bool is_opening_recorded;      /* so its end gets a record too */
-	uint64_t minute_ns;            /* since when `in_minute` counts */
-	unsigned int in_minute;        /* put back so often */
-	uint64_t look;                 /* the number of the look that saw it last */
+	uint64_t repaired_ns
+		[SP_DRIFT_OFTEN]; /* when it was put back: the last times, newest first */
+	uint64_t look;            /* the number of the look that saw it last */
 };
 
 struct sp_drifts {

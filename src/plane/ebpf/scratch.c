@@ -12,7 +12,9 @@
 #include "plane/ebpf/translate.h"
 
 #define IDLE_PLANES_MAX 4
-#define IDLE_STAGED_MAX 8
+/* Programs for every combination of `struct fixed` where the portal has one port: two revisions, the
+ * tunnel protected or not, a portal or none, rules from self or none, needed or not. */
+#define IDLE_STAGED_MAX 32
 
 static pthread_mutex_t idle_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct sp_ebpf *idle_planes;

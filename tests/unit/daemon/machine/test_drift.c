@@ -77,6 +77,37 @@ static void who_undoes_it_again_and_again_is_warned_of(void **state)
 	free(daemon);
 }
 
+static void pass(struct sp_daemon *daemon, uint64_t seconds)
+{
+	for (int i = 0; i < SP_DRIFT_OFTEN; i++)
+		if (daemon->drifts.items[0].repaired_ns[i])
+			daemon->drifts.items[0].repaired_ns[i] -= seconds * SP_SECOND_NS;
+}
+
+/* Any minute counts, not only one that begins with the first repair. */
+static void again_and_again_is_within_any_minute(void **state)
+{
+	struct sp_daemon *daemon = new_daemon();
+
+	(void)state;
+	look(daemon, "it was set down", 0);
+	pass(daemon, 57);
+	for (int i = 0; i < 5; i++) {
+		look(daemon, "it was set down", 0);
+		pass(daemon, 1);
+	}
+	assert_true(sp_warnings_has(&daemon->warnings, "drift-again"));
+	pass(daemon, 50);
+	look(daemon, NULL, 0);
+	assert_true(sp_warnings_has(&daemon->warnings, "drift-again"));
+	pass(daemon, 10);
+	look(daemon, NULL, 0);
+	assert_false(sp_warnings_has(&daemon->warnings, "drift-again"));
+	look(daemon, "it was set down", 0);
+	assert_false(sp_warnings_has(&daemon->warnings, "drift-again"));
+	free(daemon);
+}
+
 static void the_list_has_a_bound_and_keeps_what_is_open(void **state)
 {
 	struct sp_daemon *daemon = new_daemon();
@@ -126,6 +157,7 @@ int main(void)
 		cmocka_unit_test(what_is_put_back_is_listed_and_no_warning),
 		cmocka_unit_test(what_stays_is_one_drift_and_a_warning_until_it_is_right),
 		cmocka_unit_test(who_undoes_it_again_and_again_is_warned_of),
+		cmocka_unit_test(again_and_again_is_within_any_minute),
 		cmocka_unit_test(the_list_has_a_bound_and_keeps_what_is_open),
 		cmocka_unit_test(a_process_name_is_shown_escaped),
 		cmocka_unit_test(every_code_of_drift_has_a_remedy),
