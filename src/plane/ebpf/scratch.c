@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "plane/ebpf/plane.h"
 #include "plane/ebpf/translate.h"
@@ -50,6 +51,20 @@ static int clear_array(const struct sp_ebpf_map *map)
 	return bpf_map_update_batch(map->fd, keys, zeros, &done, &options) < 0 ? sp_errno() : 0;
 }
 
+/* An array with many elements, of 8 bytes each, that can be mapped: to write them one by one takes
+ * milliseconds. */
+static int clear_mapped(const struct sp_ebpf_map *map)
+{
+	const size_t size = (size_t)map->max_entries * sizeof(uint64_t);
+	void *memory = sp_ebpf_mmap(map->fd, size, true);
+
+	if (!memory)
+		return sp_errno();
+	memset(memory, 0, size);
+	munmap(memory, size);
+	return 0;
+}
+
 static int clear_map(struct sp_ebpf *plane, const struct sp_ebpf_map *map)
 {
 	if (strcmp(map->name, "sp_session") == 0) {
@@ -57,10 +72,8 @@ static int clear_map(struct sp_ebpf *plane, const struct sp_ebpf_map *map)
 		       (size_t)plane->sessions_max * plane->sessions.size);
 		return 0;
 	}
-	if (strcmp(map->name, "sp_limit_holder") == 0) {
-		memset(plane->holder_buckets, 0, sp_ebpf_holder_bytes(plane));
-		return 0;
-	}
+	if (strncmp(map->name, "sp_limit_", 9) == 0)
+		return clear_mapped(map);
 	if (strcmp(map->name, "sp_tally") == 0) {
 		memset(plane->tallies, 0, SP_TALLY_SLOTS * sizeof(*plane->tallies));
 		return 0;
