@@ -150,6 +150,22 @@ struct {
 	__type(value, struct sp_flow_use);
 } sp_flow_use SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, SP_BANS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_RDONLY_PROG);
+	__type(key, struct sp_prefix);
+	__type(value, struct sp_ban);
+} sp_ban SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct sp_ban_use);
+} sp_ban_use SEC(".maps");
+
 /* How many flows the hosts and networks of the edge and the inside have, by what they hash to under
  * a number nobody outside knows: nothing to evict, and nobody can choose whose share they use
  * up. */

@@ -5,6 +5,7 @@
 #define SALLYPORT_BPF_JUDGE_H
 
 #include "lib/account.h"
+#include "lib/ban.h"
 #include "lib/flow_judge.h"
 #include "lib/fragment.h"
 
@@ -284,7 +285,7 @@ SP_INLINE void sp_judge_arriving(SP_CTX *ctx, struct sp_work *work)
 		return;
 	if (sp_judge_source(work) || sp_judge_spoofed(work) || sp_judge_fragment(work))
 		return;
-	if (!sp_judge_protect(work) && !sp_flows(work))
+	if (!sp_judge_protect(work) && !sp_judge_ban(work) && !sp_flows(work))
 		sp_judge_rules(work);
 	if (work->packet.fragment && work->verdict == SP_ALLOW)
 		sp_frag_begin(work);

@@ -38,7 +38,9 @@
 	X(GAP, "gap", "records were lost; `packets` is how many")                                  \
 	X(DRIFT, "drift", "what was set was changed by another's hand, or status is degraded")     \
 	X(DETACH, "detach", "the gateway was taken out of the way: nothing is judged any more")    \
-	X(HEAD, "head", "how far packets.jsonl reaches: `verify` holds it to that")
+	X(HEAD, "head", "how far packets.jsonl reaches: `verify` holds it to that")                \
+	X(BAN, "ban", "a sender was banned; `message` is whom, and why")                           \
+	X(UNBAN, "unban", "a ban ended: by hand, or (`by` null) by its time")
 
 enum sp_audit_event {
 	SP_AUDIT_NONE = 0,

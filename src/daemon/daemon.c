@@ -211,6 +211,16 @@ static int load_people(struct sp_daemon *daemon, bool is_new_store)
 	return r;
 }
 
+static int load_bans(struct sp_daemon *daemon, bool is_new_store)
+{
+	int r = sp_bans_load(&daemon->bans, is_new_store);
+
+	if (r < 0)
+		sp_log_error("reading the bans: %s; %s", sp_err_text(r),
+			     sp_store_error(daemon->store));
+	return r;
+}
+
 static void open_marks(struct sp_daemon *daemon)
 {
 	__sp_free char *path = NULL;
@@ -265,6 +275,7 @@ static void clock_stepped(void *arg, uint32_t events)
 	sp_log_note("the clock was set: deadlines are projected again");
 	sp_people_reproject(&daemon->people);
 	sp_edges_clock_stepped(&daemon->applies);
+	sp_bans_reproject(&daemon->bans);
 }
 
 static void signal_came(void *arg, uint32_t events)
@@ -393,6 +404,8 @@ static int daemon_start(struct sp_daemon *daemon)
 		return r;
 	sp_recorder_open(&daemon->recorder);
 	r = load_people(daemon, is_new_store);
+	if (r == 0)
+		r = load_bans(daemon, is_new_store);
 	if (r < 0)
 		return r;
 	open_marks(daemon);
@@ -441,6 +454,7 @@ static void daemon_stop(struct sp_daemon *daemon)
 	sp_portal_close(&daemon->portal);
 	sp_watch_close(&daemon->watch);
 	sp_drops_close(&daemon->drops);
+	sp_bans_done(&daemon->bans);
 	sp_people_done(&daemon->people);
 	sp_marks_close(&daemon->marks);
 	if (daemon->plane)

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "config/machine.h"
+#include "daemon/facts/bans.h"
 #include "daemon/change/farewell.h"
 #include "daemon/apply/applies.h"
 #include "daemon/base/warnings.h"
@@ -75,6 +76,7 @@ struct sp_daemon {
 	struct sp_control *control;
 	struct sp_ops ops;
 	struct sp_people people;
+	struct sp_bans bans;
 	struct sp_engine engine;
 	struct sp_farewell farewell;
 	struct sp_portal_seen portal;

@@ -98,8 +98,10 @@ static void lend_people(struct sp_daemon *daemon)
 		.changed = changed,
 		.passed = passed,
 	};
-	daemon->farewell.loop = daemon->loop;
+	daemon->farewell.loop = daemon->bans.loop = daemon->loop;
 	daemon->farewell.machine = &daemon->machine;
+	daemon->bans.store = daemon->store;
+	daemon->bans.recorder = &daemon->recorder;
 }
 
 static void answered(void *arg, const struct sp_engine_identity *whose,
@@ -269,6 +271,7 @@ static void lend_ops(struct sp_daemon *daemon)
 		.health = &daemon->health,
 		.applies = &daemon->applies,
 		.works = &daemon->works,
+		.bans = &daemon->bans,
 		.is_lock_open = &daemon->is_lock_open,
 		.is_memory_locked = &daemon->is_memory_locked,
 		.started_ns = &daemon->started_ns,
@@ -292,5 +295,5 @@ void sp_daemon_lend_plane(struct sp_daemon *daemon)
 	daemon->revisions.plane = daemon->people.plane = daemon->farewell.plane = daemon->plane;
 	daemon->events.plane = daemon->drops.plane = daemon->health.plane = daemon->plane;
 	daemon->network.plane = daemon->watch.plane = daemon->ops.plane = daemon->plane;
-	daemon->applies.plane = daemon->plane;
+	daemon->applies.plane = daemon->bans.plane = daemon->plane;
 }

@@ -401,6 +401,15 @@ int sp_judge_end_roleless(struct sp_judge *judge, const struct sp_person *person
 	return sp_judge_end_session(judge, number);
 }
 
+int sp_judge_ban(struct sp_judge *judge, const struct sp_prefix *prefix)
+{
+	int r = sp_reference_ban(judge->reference, prefix, 0);
+
+	for (size_t i = 0; r >= 0 && i < judge->asked_count; i++)
+		r = sp_plane_ban_put(judge->asked[i].plane, prefix, 0);
+	return r;
+}
+
 int sp_judge_open_fixtures(struct sp_judge *judge)
 {
 	const struct sp_fixtures *fixtures = &judge->policy->fixtures;

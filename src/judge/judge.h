@@ -68,6 +68,8 @@ int sp_judge_end_session(struct sp_judge *judge, uint32_t number);
 /* End session @number of @person, who has no role: as ended, or as past its time where a role of
  * theirs has expired. Returns as sp_judge_end_session. */
 int sp_judge_end_roleless(struct sp_judge *judge, const struct sp_person *person, uint32_t number);
+/* Ban what comes by the edge from @prefix, for good. Returns 0; -ENOMEM; -errno of a plane. */
+int sp_judge_ban(struct sp_judge *judge, const struct sp_prefix *prefix);
 /* Open every session of the policy's fixtures, in order. A person without a role gets a session
  * that has ended. Returns 0; -errno as sp_judge_open_session. */
 int sp_judge_open_fixtures(struct sp_judge *judge);

@@ -195,6 +195,11 @@ typedef int (*sp_plane_event_fn)(void *arg, const struct sp_event *event);
 
 /* ---- the operations ---- */
 
+struct sp_plane_ban {
+	struct sp_prefix prefix;
+	uint64_t until_ns; /* boot time; 0: for good */
+};
+
 struct sp_plane_ops {
 	const char *name;  /* as sallyport.yaml, status and --plane write it */
 	uint32_t features; /* SP_PLANE_…: what of a policy it can enforce; see feature.h */
@@ -348,6 +353,13 @@ struct sp_plane_ops {
 	int (*session_extend)(struct sp_plane *plane, uint32_t number, uint64_t expires_ns);
 	int (*session_set_idle)(struct sp_plane *plane, uint32_t number, uint64_t idle_ns);
 	int (*session_set_seen)(struct sp_plane *plane, uint32_t number, uint64_t seen_ns);
+	/* The operator's bans: what comes from @prefix by an edge interface is dropped, flows that
+	 * are under way too, until @until_ns (0: for good). Of nested prefixes the longest is asked
+	 * alone. Putting again moves its end. -ENOSPC: SP_BANS_MAX are there. _remove: 0 also when
+	 * it was not there. _list: all that are there, malloc'ed. */
+	int (*ban_put)(struct sp_plane *plane, const struct sp_prefix *prefix, uint64_t until_ns);
+	int (*ban_remove)(struct sp_plane *plane, const struct sp_prefix *prefix);
+	int (*ban_list)(struct sp_plane *plane, struct sp_plane_ban **ret_bans, size_t *ret_count);
 	int (*ident_put)(struct sp_plane *plane, const struct sp_addr *addr, uint32_t session,
 			 uint64_t epoch);
 	int (*ident_remove)(struct sp_plane *plane, const struct sp_addr *addr);
@@ -666,6 +678,23 @@ static inline int sp_plane_take_events(struct sp_plane *plane, size_t max, sp_pl
 				       void *arg)
 {
 	return plane->ops->take_events(plane, max, take, arg);
+}
+
+static inline int sp_plane_ban_put(struct sp_plane *plane, const struct sp_prefix *prefix,
+				   uint64_t until_ns)
+{
+	return plane->ops->ban_put(plane, prefix, until_ns);
+}
+
+static inline int sp_plane_ban_remove(struct sp_plane *plane, const struct sp_prefix *prefix)
+{
+	return plane->ops->ban_remove(plane, prefix);
+}
+
+static inline int sp_plane_ban_list(struct sp_plane *plane, struct sp_plane_ban **ret_bans,
+				    size_t *ret_count)
+{
+	return plane->ops->ban_list(plane, ret_bans, ret_count);
 }
 
 static inline int sp_plane_flow_some(struct sp_plane *plane, struct sp_plane_walk *walk,

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "net/addr.h"
 #include "reference/state.h"
@@ -324,6 +325,24 @@ static bool judge_protect(struct question *q)
 	return true;
 }
 
+/* [2b] */
+static bool judge_ban(struct question *q)
+{
+	const struct sp_reference *reference = q->reference;
+	const struct sp_ref_ban *longest = NULL;
+
+	for (size_t i = 0; i < reference->ban_count && q->hook == SP_HOOK_EDGE_IN; i++) {
+		const struct sp_ref_ban *ban = &reference->bans[i];
+
+		if (sp_prefix_contains(&ban->prefix, &q->pkt.tuple.source) &&
+		    (!longest || ban->prefix.prefix_len > longest->prefix.prefix_len))
+			longest = ban;
+	}
+	if (!longest || sp_ref_is_past(q->now_ns, longest->until_ns))
+		return false;
+	return deny(q, SP_REASON_BLOCKLIST);
+}
+
 /* ---- [4]-[8], of a packet or of the tuple a stale flow began with ---- */
 
 struct tuple_question {
@@ -580,7 +599,7 @@ static void follow_up(struct question *q)
 static void judge(struct question *q)
 {
 	if (judge_parsing(q) || judge_always_passed(q) || judge_spoofed(q) || judge_fragment(q) ||
-	    judge_protect(q) || judge_flow(q) || judge_rules(q))
+	    judge_protect(q) || judge_ban(q) || judge_flow(q) || judge_rules(q))
 		follow_up(q);
 }
 
@@ -732,7 +751,24 @@ void sp_reference_free(struct sp_reference *reference)
 	sp_ref_frags_done(reference);
 	sp_ref_limits_done(reference);
 	sp_ref_sessions_done(reference);
+	free(reference->bans);
 	free(reference);
+}
+
+int sp_reference_ban(struct sp_reference *reference, const struct sp_prefix *prefix,
+		     uint64_t until_ns)
+{
+	struct sp_ref_ban *ban = NULL;
+
+	for (size_t i = 0; i < reference->ban_count && !ban; i++)
+		if (sp_prefix_compare(&reference->bans[i].prefix, prefix) == 0)
+			ban = &reference->bans[i];
+	if (!ban)
+		ban = SP_ARRAY_PUSH(reference->bans, reference->ban_count);
+	if (!ban)
+		return -ENOMEM;
+	*ban = (struct sp_ref_ban){ *prefix, until_ns };
+	return 0;
 }
 
 void sp_reference_set_policy(struct sp_reference *reference, const struct sp_policy *policy,

@@ -37,6 +37,11 @@ void sp_reference_end_session(struct sp_reference *reference, uint32_t number);
 /* Forget session @number: its addresses have no identity. */
 void sp_reference_remove_session(struct sp_reference *reference, uint32_t number);
 
+/* Drop what comes by the edge from @prefix until @until_ns (CLOCK_BOOTTIME; 0: for good); again: until
+ * that moment. Returns 0; -ENOMEM. */
+int sp_reference_ban(struct sp_reference *reference, const struct sp_prefix *prefix,
+		     uint64_t until_ns);
+
 /* Bounds of the flow table; 0: no bound. Without this call the table has none and a session has
  * SP_SESSION_FLOWS_MAX. What a parked session opens has a bound of its own, a quarter of that. */
 void sp_reference_set_flow_bounds(struct sp_reference *reference, uint32_t flows_max,

@@ -126,6 +126,11 @@ struct sp_ref_frag {
 	} spans[SP_FRAG_SPANS];
 };
 
+struct sp_ref_ban {
+	struct sp_prefix prefix;
+	uint64_t until_ns; /* 0: for good */
+};
+
 struct sp_reference {
 	const struct sp_policy *policy;
 	const struct sp_gateway *gateway;
@@ -134,6 +139,8 @@ struct sp_reference {
 	uint64_t
 		next_try; /* revisions of tries, each another one, count down from the last number */
 	struct sp_ref_table sessions, idents, flows, frags, sources, buckets;
+	struct sp_ref_ban *bans; /* no two of one prefix */
+	size_t ban_count;
 	uint32_t flows_max, session_flows_max; /* 0: no bound */
 	size_t part_flow_count[SP_FLOW_PART_COUNT];
 };

@@ -4,10 +4,9 @@
 #include "base/array.h"
 #include "support/user_run.h"
 
-/* Reasons this build has no way to give: the edge drops no lists, tables and programs are sized
- * together, and nobody changes a session while a packet is judged. */
+/* Reasons this build has no way to give: tables and programs are sized together, and nobody changes
+ * a session while a packet is judged. */
 static const enum sp_reason impossible[] = {
-	SP_REASON_BLOCKLIST,
 	SP_REASON_TABLE_FULL,
 	SP_REASON_RACING,
 	SP_REASON_UNJUDGED,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "net/addr.h"
 #include "policy/answer.h"
 
 struct script {
@@ -474,6 +475,25 @@ static void disturb(struct script *script, const struct talk *talk)
 	}
 }
 
+/* One end of the talk is banned, or all around it, mostly for a short time. */
+static void ban_somebody(struct script *script, const struct talk *talk)
+{
+	static const uint32_t lengths[2][4] = { { 32, 32, 24, 9 }, { 128, 128, 64, 17 } };
+	const struct sp_addr *addr =
+		talk->hook == SP_HOOK_EDGE_IN ? &talk->source : &talk->destination;
+	const bool is_v4 = sp_addr_is_v4(addr);
+	struct sp_prefix prefix = { .prefix_len = lengths[!is_v4][rng_below(script->rng, 4)] };
+	char text[SP_PREFIX_TEXT_MAX];
+
+	memcpy(prefix.addr, addr->b, sizeof(prefix.addr));
+	prefix.prefix_len += is_v4 ? 96 : 0;
+	sp_prefix_mask(&prefix);
+	add_step(script, "ban %s %u", sp_prefix_format(&prefix, text),
+		 rng_chance(script->rng, 10) ? 0 : rng_between(script->rng, 1, 20));
+	send_on(script, talk->hook, talk, talk->proto == IPPROTO_TCP ? "A" : "");
+	send_answer(script, talk, talk->proto == IPPROTO_TCP ? "A" : "");
+}
+
 static const char *tcp_words(struct script *script, const struct talk *talk)
 {
 	if (talk->proto != IPPROTO_TCP)
@@ -488,7 +508,10 @@ static void follow_up(struct script *script, const struct talk *talk)
 	const struct world *world = &script->test->world;
 	struct talk back = answer_to(talk);
 
-	switch (rng_below(script->rng, 13)) {
+	switch (rng_below(script->rng, 14)) {
+	case 13:
+		ban_somebody(script, talk);
+		break;
 	case 12:
 		if (rng_chance(script->rng, 50))
 			send_translated(script, talk);

@@ -571,11 +571,30 @@ static int apply(struct trial *trial)
 	return 0;
 }
 
+/* The tables know no bans, nor does the second reference. */
+static int ban(struct trial *trial, const char *text, unsigned ms)
+{
+	const uint64_t until_ns = ms ? trial->now_ns + ms * UINT64_C(1000000) : 0;
+	struct sp_prefix prefix;
+	int r = sp_prefix_parse(text, &prefix);
+
+	if (r == 0)
+		r = sp_reference_ban(trial->reference, &prefix, until_ns);
+	if (r == 0 && trial->plane)
+		r = sp_ebpf_ban_put(trial->plane, &prefix, until_ns);
+	if (r == 0)
+		user_judge_ban(trial->user, &prefix, until_ns);
+	return r;
+}
+
 /* A step that is no packet. 1: it is one. */
 static int do_event(struct trial *trial, const char *text)
 {
+	char prefix[64];
 	unsigned number;
 
+	if (sscanf(text, "ban %63s %u", prefix, &number) == 2)
+		return ban(trial, prefix, number);
 	if (sscanf(text, "wait %u", &number) == 1) {
 		trial->now_ns += number * UINT64_C(1000000);
 		trial->alone_ns += number * UINT64_C(1000000); /* never behind */

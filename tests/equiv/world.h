@@ -132,6 +132,7 @@ struct world {
  *	wait MS				time passes
  *	end N, remove N, open N		session N ends, is forgotten, comes (back) with a new epoch
  *	expire N, extend N		its time is up now (it is parked), or never
+ *	ban PREFIX MS			it is banned, for so long; 0: for good
  *	apply				the next revision */
 #define STEP_MAX 256
 #define STEPS_MAX 96

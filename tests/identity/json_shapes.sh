@@ -223,6 +223,13 @@ refused login-refused session.open idp=corp subject=eve user=eve 'groups=["sales
 gate "VERB, refused" session extend 99999
 reply session.close user=bob
 gate "session revoke" session revoke ana --idp corp
+reply ban prefix=203.0.113.7 for_s=3600 reason=trial
+gate ban ban 2001:db8:bad::/48
+reply bans
+gate bans bans
+reply unban prefix=2001:db8:bad::/48
+gate unban unban 203.0.113.7
+refused no-such-ban unban prefix=203.0.113.7
 gate "peer remove" peer remove bot
 reply peer.remove device=ana/desk
 reply portal.report url=https://gate.example.org fingerprint=null 'providers=[]' every=60

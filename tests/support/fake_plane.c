@@ -73,6 +73,15 @@ void fake_plane_forget(struct fake_plane *fake)
 	fake->log[0] = '\0';
 }
 
+const struct sp_plane_ban *fake_plane_find_ban(const struct fake_plane *fake,
+					       const struct sp_prefix *prefix)
+{
+	for (size_t i = 0; i < fake->ban_count; i++)
+		if (sp_prefix_compare(&fake->bans[i].prefix, prefix) == 0)
+			return &fake->bans[i];
+	return NULL;
+}
+
 const struct fake_ident *fake_plane_find(const struct fake_plane *fake, const struct sp_addr *addr)
 {
 	for (size_t i = 0; i < fake->ident_count; i++)
@@ -531,6 +540,45 @@ static int fake_flow_use(struct sp_plane *plane, struct sp_flow_use *ret_use, ui
 	return 0;
 }
 
+static int fake_ban_put(struct sp_plane *plane, const struct sp_prefix *prefix, uint64_t until_ns)
+{
+	struct fake_plane *fake = fake_of(plane);
+	struct sp_plane_ban *ban = (struct sp_plane_ban *)fake_plane_find_ban(fake, prefix);
+	int r = fake_plane_say(fake, "ban");
+
+	if (r < 0)
+		return r;
+	if (!ban && fake->ban_count == FAKE_BANS_MAX)
+		return -ENOSPC;
+	if (!ban)
+		ban = &fake->bans[fake->ban_count++];
+	*ban = (struct sp_plane_ban){ *prefix, until_ns };
+	return 0;
+}
+
+static int fake_ban_remove(struct sp_plane *plane, const struct sp_prefix *prefix)
+{
+	struct fake_plane *fake = fake_of(plane);
+	struct sp_plane_ban *ban = (struct sp_plane_ban *)fake_plane_find_ban(fake, prefix);
+	int r = fake_plane_say(fake, "unban");
+
+	if (r == 0 && ban)
+		*ban = fake->bans[--fake->ban_count];
+	return r;
+}
+
+static int fake_ban_list(struct sp_plane *plane, struct sp_plane_ban **ret_bans, size_t *ret_count)
+{
+	const struct fake_plane *fake = fake_of(plane);
+
+	*ret_bans = calloc(fake->ban_count + 1, sizeof(**ret_bans));
+	if (!*ret_bans)
+		return -ENOMEM;
+	memcpy(*ret_bans, fake->bans, fake->ban_count * sizeof(**ret_bans));
+	*ret_count = fake->ban_count;
+	return 0;
+}
+
 static int fake_flow_some(struct sp_plane *plane, struct sp_plane_walk *walk,
 			  sp_plane_flow_visit visit, void *arg)
 {
@@ -578,6 +626,9 @@ const struct sp_plane_ops fake_plane_ops = {
 	.session_extend = fake_session_extend,
 	.session_set_idle = fake_session_set_idle,
 	.session_set_seen = fake_session_set_seen,
+	.ban_put = fake_ban_put,
+	.ban_remove = fake_ban_remove,
+	.ban_list = fake_ban_list,
 	.ident_put = fake_ident_put,
 	.ident_remove = fake_ident_remove,
 	.settle = fake_settle,

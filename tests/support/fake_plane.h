@@ -10,6 +10,7 @@
 #define FAKE_SESSIONS_MAX 65536u
 #define FAKE_IDENTS_MAX 64u
 #define FAKE_EVENTS_MAX 64u
+#define FAKE_BANS_MAX 64u
 
 struct fake_ident {
 	struct sp_addr addr;
@@ -33,6 +34,8 @@ struct fake_plane {
 	struct sp_plane_session sessions[FAKE_SESSIONS_MAX];
 	struct fake_ident idents[FAKE_IDENTS_MAX];
 	size_t ident_count;
+	struct sp_plane_ban bans[FAKE_BANS_MAX];
+	size_t ban_count;
 	struct fake_staged *running;
 	struct fake_staged *kept; /* it may return; NULL: none */
 	bool keeps_next;          /* the next commit keeps what runs */
@@ -60,6 +63,9 @@ int fake_plane_say(struct fake_plane *fake, const char *word);
 int fake_plane_return(struct fake_plane *fake);
 /* As it stands in the log; and from here on the log is empty. */
 void fake_plane_forget(struct fake_plane *fake);
+/* Of a prefix; NULL: it is not banned. */
+const struct sp_plane_ban *fake_plane_find_ban(const struct fake_plane *fake,
+					       const struct sp_prefix *prefix);
 /* Of an address; NULL: it is nobody's. */
 const struct fake_ident *fake_plane_find(const struct fake_plane *fake, const struct sp_addr *addr);
 

@@ -210,6 +210,16 @@ void user_judge_remove_ident(struct user_judge *judge, const struct sp_addr *add
 	bpf_map_delete_elem(&sp_ident, addr);
 }
 
+void user_judge_ban(struct user_judge *judge, const struct sp_prefix *prefix, uint64_t until_ns)
+{
+	const struct sp_ban ban = { .until_ns = until_ns };
+	const struct sp_ban_use use = { .is_used = 1 };
+
+	user_state_use(NULL, judge->state);
+	bpf_map_update_elem(&sp_ban, prefix, &ban, BPF_ANY);
+	bpf_map_update_elem(&sp_ban_use, &(__u32){ 0 }, &use, BPF_ANY);
+}
+
 /* ---- a packet ---- */
 
 /* What the loader writes into the programs. */

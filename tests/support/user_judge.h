@@ -33,6 +33,9 @@ void user_judge_put_ident(struct user_judge *judge, const struct sp_addr *addr, 
 			  uint64_t epoch);
 void user_judge_remove_ident(struct user_judge *judge, const struct sp_addr *addr);
 
+/* Ban what comes by the edge from @prefix until @until_ns; 0: for good. */
+void user_judge_ban(struct user_judge *judge, const struct sp_prefix *prefix, uint64_t until_ns);
+
 /* What @hook says to @frame at @now_ns (not 0).
  * @ret_wrong  NULL, or what the programs did with the packet that does not go with that answer. */
 struct sp_answer user_judge_ask(struct user_judge *judge, const struct user_revision *revision,

@@ -59,6 +59,11 @@ class Installed(unittest.TestCase):
                         'share/man/man8/sallyportd.8*', 'lib/sysusers.d/sallyport-*.conf', 'lib/tmpfiles.d/sallyport.conf'):
             self.assertTrue(self.found(pattern), pattern)
 
+    def test_the_hooks_of_other_programs_are_there(self):
+        self.assertTrue(self.found('share/doc/sallyport/examples/fail2ban-sallyport.conf'))
+        hook, = self.found('share/doc/sallyport/examples/crowdsec-sallyport')
+        self.assertTrue(os.access(hook, os.X_OK), hook)
+
     def test_nothing_of_the_benchmarks_unless_it_was_asked_for(self):
         programs = [os.path.basename(path) for path in self.found('libexec/**') + self.found('*bin/*')]
         self.assertIn('sallyport', programs)

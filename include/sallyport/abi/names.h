@@ -42,7 +42,7 @@
 	X(ETHERTYPE, "ethertype", "not IP: ARP passes, everything else does not")                  \
 	X(FRAGMENT, "fragment", "tiny first, overlapping or orphaned fragment")                    \
 	X(BOGON, "bogon", "source in a special range, on the edge")                                \
-	X(BLOCKLIST, "blocklist", "source in an edge drop list")                                   \
+	X(BLOCKLIST, "blocklist", "source banned, or in an edge drop list")                        \
 	X(SPOOFED, "spoofed", "a pool, inside or own address on the wrong interface")              \
 	X(NO_IDENTITY, "no-identity", "tunnel address without a session")                          \
 	X(EXPIRED, "expired", "this tunnel address's session is past its time, or was silent")     \

@@ -254,6 +254,19 @@ struct sp_flow_use {
 	__u64 seed; /* of where a source counts its flows: drawn once; 0: not yet */
 };
 
+#define SP_BANS_MAX 65536u
+
+/* ban[source]: who is dropped on the edge by the operator's own word. Of nested prefixes the longest
+ * is asked alone: so it holds for as long as any around it. */
+struct sp_ban {
+	__u64 until_ns;
+};
+
+/* ban_use[0]: 0: there is no ban, and nobody is asked for. */
+struct sp_ban_use {
+	__u64 is_used;
+};
+
 #define SP_FRAG_SPANS 8
 
 struct sp_frag_key {
@@ -439,6 +452,8 @@ SP_ABI_ASSERT(sizeof(struct sp_flow_key) == 40, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_flow) == 144, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_flow_use) == 128, "abi");
 SP_ABI_ASSERT(SP_FLOW_PART_COUNT <= SP_FLOW_PART_SLOTS, "abi");
+SP_ABI_ASSERT(sizeof(struct sp_ban) == 8, "abi");
+SP_ABI_ASSERT(sizeof(struct sp_ban_use) == 8, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_frag_key) == 40, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_frag) == 144, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_event) == 128, "abi");

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -247,4 +248,24 @@ int sp_client_follow(const struct sp_cli *cli, const char *op, json_t *fields,
 		r = take(arg, json_object_get(line, "event"));
 	}
 	return r;
+}
+
+int sp_client_add_duration(const char *option, const char *text, json_t *fields, const char *key)
+{
+	char *end;
+	long long seconds, unit;
+
+	errno = 0;
+	seconds = strtoll(text, &end, 10);
+	unit = !*end || !strcmp(end, "s") ? 1
+	       : !strcmp(end, "m")        ? 60
+	       : !strcmp(end, "h")        ? 3600
+	       : !strcmp(end, "d")        ? 86400
+					  : 0;
+	if (end == text || errno || !unit || seconds < 0 || seconds > 366LL * 86400 / unit)
+		return sp_cli_fail(SP_EXIT_USAGE,
+				   "--%s %s: write 90s, 30m, 10h or 7d (at most a year)", option,
+				   text);
+	json_object_set_new(fields, key, json_integer(seconds * unit));
+	return SP_EXIT_OK;
 }

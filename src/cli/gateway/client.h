@@ -9,6 +9,10 @@
  * Returns SP_EXIT_OK and the reply; else an exit code, the error has been said. */
 int sp_client_call(const struct sp_cli *cli, const char *op, json_t *fields, json_t **ret_reply);
 
+/* Put the seconds of `10h`, `30m`, `90s`, `7d` or plain seconds into @fields as @key. @option is
+ * where @text was written. Returns SP_EXIT_OK; SP_EXIT_USAGE, which was said. */
+int sp_client_add_duration(const char *option, const char *text, json_t *fields, const char *key);
+
 /* Called when a signal interrupts the wait for a reply. Returns true to go on waiting. */
 typedef bool (*sp_client_interrupt_fn)(void);
 /* From here on ask @take, in the whole process, when a signal that does not end the program

@@ -9,27 +9,6 @@
 #include "cli/gateway/client.h"
 #include "cli/screen/render.h"
 
-/* `10h`, `30m`, `90s`, `7d` or plain seconds. */
-static int parse_duration(const char *option, const char *text, json_t *fields, const char *key)
-{
-	char *end;
-	long long seconds, unit;
-
-	errno = 0;
-	seconds = strtoll(text, &end, 10);
-	unit = !*end || !strcmp(end, "s") ? 1
-	       : !strcmp(end, "m")        ? 60
-	       : !strcmp(end, "h")        ? 3600
-	       : !strcmp(end, "d")        ? 86400
-					  : 0;
-	if (end == text || errno || !unit || seconds < 0 || seconds > 366LL * 86400 / unit)
-		return sp_cli_fail(SP_EXIT_USAGE,
-				   "--%s %s: write 90s, 30m, 10h or 7d (at most a year)", option,
-				   text);
-	json_object_set_new(fields, key, json_integer(seconds * unit));
-	return SP_EXIT_OK;
-}
-
 static json_t *split_groups(const char *text)
 {
 	json_t *groups = json_array();
@@ -100,9 +79,9 @@ int sp_cli_session_open(struct sp_cli *cli, int argc, char **argv)
 		json_object_set_new(object, "name", json_string(device ? device : "device"));
 	if (json_object_size(object))
 		json_object_set(fields, "device", object);
-	r = max ? parse_duration("max", max, fields, "max_s") : SP_EXIT_OK;
+	r = max ? sp_client_add_duration("max", max, fields, "max_s") : SP_EXIT_OK;
 	if (r == SP_EXIT_OK && idle)
-		r = parse_duration("idle", idle, fields, "idle_s");
+		r = sp_client_add_duration("idle", idle, fields, "idle_s");
 	if (r != SP_EXIT_OK)
 		return r;
 	r = sp_client_call(cli, "session.open", SP_TAKE_PTR(fields), &reply);
@@ -175,7 +154,7 @@ int sp_cli_session_extend(struct sp_cli *cli, int argc, char **argv)
 		return sp_cli_fail(SP_EXIT_USAGE,
 				   "session extend needs a session's number (session list)");
 	fields = json_pack("{s:I}", "session", session);
-	r = max ? parse_duration("max", max, fields, "max_s") : SP_EXIT_OK;
+	r = max ? sp_client_add_duration("max", max, fields, "max_s") : SP_EXIT_OK;
 	if (r != SP_EXIT_OK)
 		return r;
 	r = sp_client_call(cli, "session.extend", SP_TAKE_PTR(fields), &reply);

@@ -67,8 +67,11 @@ struct sp_question {
 	bool is_own;
 	const char *role; /* its sender stands for; the policy's text; NULL: none */
 	char *user;       /* whose packet it is; NULL: no person's */
-	uint64_t session; /* 0: none */
-	bool is_parked;   /* whose time is up, and whose peer is still there */
+	bool is_banned;   /* its sender, by this one */
+	struct sp_prefix ban;
+	char ban_words[256]; /* whom it holds, until when and why */
+	uint64_t session;    /* 0: none */
+	bool is_parked;      /* whose time is up, and whose peer is still there */
 };
 
 /* Make its judge, and answer. Takes it over and returns 0; -ENOMEM: the client was told. */

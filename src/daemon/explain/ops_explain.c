@@ -5,6 +5,10 @@
 
 #include <string.h>
 
+#include "audit/time.h"
+#include "daemon/facts/bans.h"
+#include "net/addr.h"
+
 static void question_freep(struct sp_question **question)
 {
 	sp_question_free(*question);
@@ -93,6 +97,24 @@ static int find_ends(struct sp_question *question)
 				&question->ends[1]);
 }
 
+/* Is the sender banned, at the time that is asked about? */
+static void find_ban(struct sp_question *question)
+{
+	const struct sp_ban_row *row = sp_bans_holding(question->ops->bans, &question->tuple.source,
+						       question->facts.now_s);
+	char prefix[SP_PREFIX_TEXT_MAX], until[SP_TIME_TEXT_MAX] = "";
+
+	if (!row)
+		return;
+	question->is_banned = true;
+	question->ban = row->prefix;
+	if (row->until_ns)
+		sp_time_format_s(row->until_ns / SP_NS_PER_S, until);
+	snprintf(question->ban_words, sizeof(question->ban_words), "%s is banned%s%s%s%s",
+		 sp_prefix_format(&row->prefix, prefix), *until ? " until " : "", until,
+		 row->reason ? ": " : "", row->reason ? row->reason : "");
+}
+
 static struct sp_asking asking_of(struct sp_question *question)
 {
 	return (struct sp_asking){
@@ -124,6 +146,7 @@ static bool place_packet(struct sp_question *question)
 	question->role = question->asked.role;
 	if (!is_asked(question, find_ends(question), &question->fault))
 		return false;
+	find_ban(question);
 	question->is_own = question->asked.is_own;
 	if (question->is_own ? sp_question_leave(question, ask->on)
 			     : sp_question_enter(question, ask->on))

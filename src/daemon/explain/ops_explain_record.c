@@ -11,13 +11,14 @@
 
 #include "net/addr.h"
 
-/* Reasons that depend on bytes or counts that nobody keeps. */
+/* Reasons that depend on bytes, counts or bans that nobody keeps. */
 static bool is_lost(enum sp_reason reason, const struct sp_audit_record *record)
 {
 	static const enum sp_reason lost[] = {
-		SP_REASON_MALFORMED,  SP_REASON_TRUNCATED,  SP_REASON_ETHERTYPE, SP_REASON_FRAGMENT,
-		SP_REASON_DEADLINE,   SP_REASON_FLOW_LIMIT, SP_REASON_FLOW_FULL, SP_REASON_LIMIT,
-		SP_REASON_TABLE_FULL, SP_REASON_RACING,     SP_REASON_RELATED,
+		SP_REASON_MALFORMED, SP_REASON_TRUNCATED, SP_REASON_ETHERTYPE,
+		SP_REASON_FRAGMENT,  SP_REASON_DEADLINE,  SP_REASON_FLOW_LIMIT,
+		SP_REASON_FLOW_FULL, SP_REASON_LIMIT,     SP_REASON_TABLE_FULL,
+		SP_REASON_RACING,    SP_REASON_RELATED,   SP_REASON_BLOCKLIST,
 	};
 	static const int errors4[] = { 3, 4, 5, 11, 12 }, errors6[] = { 1, 2, 3, 4 };
 

@@ -141,6 +141,8 @@ struct sp_explained sp_question_explained(const struct sp_question *question,
 	if (answer->reason == SP_REASON_EXPIRED && question->is_parked && !(rule && rule->reason))
 		explained.message =
 			message_of_parked(&question->gateway, answer->verdict == SP_ALLOW);
+	if (answer->reason == SP_REASON_BLOCKLIST && question->is_banned)
+		explained.message = question->ban_words;
 	return explained;
 }
 
@@ -223,6 +225,8 @@ static int judge_packet(struct sp_question *question)
 	for (size_t i = 0; i < SP_ARRAY_LEN(question->ends) && r == 0; i++)
 		if (question->ends[i].live)
 			r = open_session(question, question->ends[i].live, question->ends[i].state);
+	if (r == 0 && question->is_banned)
+		r = sp_judge_ban(question->judge, &question->ban);
 	if (r == 0 && question->has_opening)
 		r = sp_question_judge_opening(question);
 	return r < 0 ? r

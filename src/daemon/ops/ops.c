@@ -47,6 +47,8 @@ static const struct sp_op *find_op(const char *name)
 	static const char *const user[] = { "user", "idp", NULL };
 	static const char *const device[] = { "device", NULL };
 	static const char *const remove[] = { "device", "idp", "subject", NULL };
+	static const char *const ban[] = { "prefix", "for_s", "reason", NULL };
+	static const char *const prefix[] = { "prefix", NULL };
 	static const char *const refused[] = { "idp",  "reason", "user", "detail",
 					       "from", "device", NULL };
 	static const char *const report[] = { "url",      "fingerprint",   "providers", "every",
@@ -79,6 +81,9 @@ static const struct sp_op *find_op(const char *name)
 		{ "peer.list", user, user, sp_op_peer_list },
 		{ "peer.remove", remove, remove, sp_op_peer_remove },
 		{ "peer.config", device, NULL, sp_op_peer_config },
+		{ "ban", ban, NULL, sp_op_ban },
+		{ "unban", prefix, NULL, sp_op_unban },
+		{ "bans", none, NULL, sp_op_bans },
 		{ "login.refused", refused, refused, sp_op_login_refused },
 		{ "portal.certificate", none, none, sp_op_portal_certificate },
 		{ "portal.report", report, report, sp_op_portal_report },

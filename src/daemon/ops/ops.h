@@ -29,6 +29,7 @@
 #include "io/loop/loop.h"
 #include "plane/plane.h"
 
+struct sp_bans;
 struct sp_snapshot;
 
 /* What the ops stand on, lent by the daemon. */
@@ -53,6 +54,7 @@ struct sp_ops {
 	struct sp_health *health;
 	struct sp_applies *applies;
 	struct sp_works *works;
+	struct sp_bans *bans;
 	const bool *is_lock_open, *is_memory_locked;
 	const int64_t *started_ns;
 };
@@ -158,6 +160,9 @@ void sp_op_peer_add(struct sp_ops *, struct sp_client *, const struct sp_request
 void sp_op_peer_list(struct sp_ops *, struct sp_client *, const struct sp_request *);
 void sp_op_peer_remove(struct sp_ops *, struct sp_client *, const struct sp_request *);
 void sp_op_peer_config(struct sp_ops *, struct sp_client *, const struct sp_request *);
+void sp_op_ban(struct sp_ops *, struct sp_client *, const struct sp_request *);
+void sp_op_unban(struct sp_ops *, struct sp_client *, const struct sp_request *);
+void sp_op_bans(struct sp_ops *, struct sp_client *, const struct sp_request *);
 void sp_op_audit_query(struct sp_ops *, struct sp_client *, const struct sp_request *);
 void sp_op_device_challenge(struct sp_ops *, struct sp_client *, const struct sp_request *);
 void sp_op_login_refused(struct sp_ops *, struct sp_client *, const struct sp_request *);

@@ -58,6 +58,10 @@ static const char *const SCHEMAS[] = {
 	/* when it was opened by a clock that nobody sets; of those from before it is not known */
 	[6] = "ALTER TABLE session ADD COLUMN boot_ns INTEGER NOT NULL DEFAULT 0;"
 	      "PRAGMA user_version = 6;",
+	/* bans; until 0: for good */
+	[7] = "CREATE TABLE ban(addr BLOB NOT NULL, length INTEGER NOT NULL, added_ns INTEGER NOT "
+	      "NULL, until_ns INTEGER NOT NULL, reason TEXT, who TEXT, PRIMARY KEY(addr, length)) "
+	      "WITHOUT ROWID;PRAGMA user_version = 7;",
 };
 #define SCHEMA_VERSION ((int64_t)(sizeof(SCHEMAS) / sizeof(SCHEMAS[0])) - 1)
 

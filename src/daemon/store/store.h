@@ -185,4 +185,28 @@ int sp_store_session_of_epoch(struct sp_store *store, uint64_t epoch,
 /* Forget the sessions closed, and addresses held, before @before_ns. */
 int sp_store_forget(struct sp_store *store, int64_t before_ns);
 
+/* ---- bans ---- */
+
+struct sp_ban_row {
+	struct sp_prefix prefix;
+	int64_t added_ns;
+	int64_t until_ns; /* 0: for good */
+	char *reason;     /* NULL: none was given */
+	char *who;        /* who asked for it */
+};
+
+/* Free its strings; empty afterwards. */
+void sp_ban_row_done(struct sp_ban_row *row);
+
+/* A ban of the same prefix is replaced. */
+int sp_store_put_ban(struct sp_store *store, const struct sp_ban_row *row);
+/* 0 also when it is not there. */
+int sp_store_remove_ban(struct sp_store *store, const struct sp_prefix *prefix);
+/* Forget those that are over at @now_ns. */
+int sp_store_forget_bans(struct sp_store *store, int64_t now_ns);
+
+typedef int (*sp_store_ban_fn)(void *arg, struct sp_ban_row *row); /* may take its strings */
+/* By prefix. -EUCLEAN: a row is none. */
+int sp_store_each_ban(struct sp_store *store, sp_store_ban_fn take, void *arg);
+
 #endif

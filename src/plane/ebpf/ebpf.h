@@ -258,6 +258,15 @@ int sp_ebpf_flow_count(struct sp_ebpf *plane, uint32_t *ret_count);
 /* How many flows each part of the table has, and how many the table can have. Returns 0; -errno. */
 int sp_ebpf_flow_use(struct sp_ebpf *plane, struct sp_flow_use *ret_use, uint32_t *ret_max);
 
+/* Drop what comes from @prefix on the edge until @until_ns (0: for good); again: until another
+ * moment. Returns 0; -ENOSPC SP_BANS_MAX are there; -ENOMEM; another -errno of the map. */
+int sp_ebpf_ban_put(struct sp_ebpf *plane, const struct sp_prefix *prefix, uint64_t until_ns);
+/* End it. Returns 0, also when it was not there; -errno of the map. */
+int sp_ebpf_ban_remove(struct sp_ebpf *plane, const struct sp_prefix *prefix);
+/* All that are there, the ones that are over too. *@ret_bans is malloc'ed. Returns 0; -ENOMEM;
+ * -EOVERFLOW somebody changes them; another -errno of the map. */
+int sp_ebpf_ban_list(struct sp_ebpf *plane, struct sp_plane_ban **ret_bans, size_t *ret_count);
+
 /* Sum over all CPUs what got no record of its own and has no slot of its key. @ret_samples has
  * SP_SAMPLE_SLOTS elements; their windows mean nothing.
  * Returns 0; -ENOMEM; -errno of the map. */

@@ -490,6 +490,21 @@ static int ebpf_flow_use(struct sp_plane *plane, struct sp_flow_use *ret_use, ui
 	return sp_ebpf_flow_use(ebpf_of(plane), ret_use, ret_max);
 }
 
+static int ebpf_ban_put(struct sp_plane *plane, const struct sp_prefix *prefix, uint64_t until_ns)
+{
+	return sp_ebpf_ban_put(ebpf_of(plane), prefix, until_ns);
+}
+
+static int ebpf_ban_remove(struct sp_plane *plane, const struct sp_prefix *prefix)
+{
+	return sp_ebpf_ban_remove(ebpf_of(plane), prefix);
+}
+
+static int ebpf_ban_list(struct sp_plane *plane, struct sp_plane_ban **ret_bans, size_t *ret_count)
+{
+	return sp_ebpf_ban_list(ebpf_of(plane), ret_bans, ret_count);
+}
+
 static int ebpf_judge(struct sp_plane_staged *staged, enum sp_hook hook,
 		      const struct sp_frame *frame, uint64_t now_ns, struct sp_answer *ret_answer)
 {
@@ -549,6 +564,9 @@ const struct sp_plane_ops sp_ebpf_ops = {
 	.session_extend = ebpf_session_extend,
 	.session_set_idle = ebpf_session_set_idle,
 	.session_set_seen = ebpf_session_set_seen,
+	.ban_put = ebpf_ban_put,
+	.ban_remove = ebpf_ban_remove,
+	.ban_list = ebpf_ban_list,
 	.ident_put = ebpf_ident_put,
 	.ident_remove = ebpf_ident_remove,
 	.settle = ebpf_settle,

@@ -18,6 +18,7 @@
  *	lock.c       the second lock                         judge.c   frames without wires
  *	nat.c        the table that translates               nft.c     running nft's commands
  *	janitor.c    the timer that reclaims flows
+ *	ban.c        the operator's list of bans
  *	ops.c        what plane/plane.h asks of a plane
  */
 #ifndef SALLYPORT_PLANE_EBPF_PLANE_H
@@ -99,6 +100,8 @@ struct sp_ebpf {
 	struct sp_ebpf_slots slots;    /* whose these are; of the revision that runs */
 	__u64 *rule_buckets;           /* the same: one for each rule that has a limit by rule */
 	__u64 rule_limit[SP_RULE_MAX]; /* whose these are, by sp_limit_terms.id */
+	struct sp_ban_use *ban_use;    /* the kernel's element, mapped */
+	int ban_fd;
 	int ident_fd, flow_fd, counter_fd, rule_counter_fd, event_stats_fd, events_fd, sample_fd;
 	struct sp_ebpf_ring *ring;        /* NULL until events are taken */
 	struct sp_test_input *test_input; /* scratch: the kernel's element, mapped */

@@ -23,6 +23,7 @@ static unsigned idle_plane_count;
 
 /* ---- emptying ---- */
 
+/* Of a trie too. */
 static int clear_hash(int fd, uint32_t key_size)
 {
 	char key[128];
@@ -81,6 +82,7 @@ static int clear_map(struct sp_ebpf *plane, const struct sp_ebpf_map *map)
 	switch (map->type) {
 	case BPF_MAP_TYPE_HASH:
 	case BPF_MAP_TYPE_LRU_HASH:
+	case BPF_MAP_TYPE_LPM_TRIE:
 		return clear_hash(map->fd, map->key_size);
 	case BPF_MAP_TYPE_ARRAY:
 	case BPF_MAP_TYPE_PERCPU_ARRAY:

@@ -237,6 +237,7 @@ static int map_memory(struct sp_ebpf *plane, struct sp_plane_error *error)
 	plane->event_stats_fd = fd_of(plane, "sp_event_stats");
 	plane->events_fd = fd_of(plane, "sp_events");
 	plane->sample_fd = fd_of(plane, "sp_sample");
+	plane->ban_fd = fd_of(plane, "sp_ban");
 	plane->sessions_max = plane->options.sessions_max;
 	r = sp_ebpf_sessions_map(sp_ebpf_map_find(plane, "sp_session"), &plane->sessions);
 	if (r < 0)
@@ -252,6 +253,10 @@ static int map_memory(struct sp_ebpf *plane, struct sp_plane_error *error)
 					   SP_RULE_MAX * sizeof(*plane->rule_buckets), true);
 	if (!plane->holder_buckets || !plane->rule_buckets)
 		return sp_ebpf_fail(error, sp_errno(), "mapping the buckets of limits: %s",
+				    sp_err_text(sp_errno()));
+	plane->ban_use = sp_ebpf_mmap(fd_of(plane, "sp_ban_use"), sizeof(*plane->ban_use), true);
+	if (!plane->ban_use)
+		return sp_ebpf_fail(error, sp_errno(), "mapping the number of bans: %s",
 				    sp_err_text(sp_errno()));
 	if (plane->pin_dir)
 		return 0;
@@ -318,6 +323,8 @@ void sp_ebpf_state_close(struct sp_ebpf *plane)
 		munmap(plane->holder_buckets, sp_ebpf_holder_bytes(plane));
 	if (plane->rule_buckets)
 		munmap(plane->rule_buckets, SP_RULE_MAX * sizeof(*plane->rule_buckets));
+	if (plane->ban_use)
+		munmap(plane->ban_use, sizeof(*plane->ban_use));
 	if (plane->test_input)
 		munmap(plane->test_input, sizeof(*plane->test_input));
 	if (plane->test_answer)

@@ -37,6 +37,8 @@ THINGS = {
                ('op peer.config', '', ('v', 'id', 'ok'))],
     'device': [('op peer.add', '', ('v', 'id', 'ok')), ('op peer.list', 'peers[]', ()),
                ('op peer.remove', '', ('v', 'id', 'ok')), ('sallyport peer list', '', ('v',))],
+    'ban': [('op ban', '', ('v', 'id', 'ok')), ('op unban', '', ('v', 'id', 'ok')), ('op bans', 'bans[]', ()),
+            ('sallyport bans', '', ('v',))],
     'counter': [('op status', path, ()) for path in
                 ('hooks[].allow', 'hooks[].deny', *(f'lock.dropped.{name}' for name in
                                                     ('unjudged', 'unlisted', 'astray', 'closed')))],
@@ -57,6 +59,7 @@ PRINTS = {
     'sallyport peer add': ('op peer.add', ('id',)), 'sallyport peer remove': ('op peer.remove', ('id',)),
     'sallyport peer config': ('op peer.config', ('id',)),
     'sallyport confirm': ('op confirm', ('id',)), 'sallyport rollback': ('op rollback', ('id',)),
+    'sallyport ban': ('op ban', ('id',)), 'sallyport unban': ('op unban', ('id',)),
 }
 UNSEEN = {'bench'}  # its --json is the benchmark's own (bench/report.py)
 

@@ -219,6 +219,7 @@ ROWS = [
     (['restore'], {'yes': Elsewhere(BACKUP)}),
     (['status'], {
         'rules': Asks(rules=True), 'watch': Elsewhere(LOGIN), 'iface': Elsewhere(LOGIN), 'state': Elsewhere(LOGIN)}),
+    (['ban', '203.0.113.7'], {'for': Asks('1h', for_s=3600), 'reason': Asks('trial', reason='trial')}),
     (['session', 'open', '--user', 'ana', '--idp', 'corp', '--pubkey', KEY], {
         'user': Asks('bob', user='bob'), 'subject': Asks('4711', subject='4711'), 'idp': Asks('partner', idp='partner'),
         'groups': Asks('eng,ops', groups=['eng', 'ops']),
