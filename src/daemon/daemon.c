@@ -352,7 +352,7 @@ static void machine_changed(void *arg, bool has_other_hooks)
 	if (has_other_hooks)
 		sp_apply_restage_soon(&daemon->applies, "the network changed");
 	else
-		sp_apply_restage_paced(&daemon->applies);
+		sp_apply_restage_paced(&daemon->applies, "the network changed");
 }
 
 static int machine_watch(struct sp_daemon *daemon)
@@ -446,6 +446,7 @@ static void daemon_stop(struct sp_daemon *daemon)
 	sp_control_close(daemon->control);
 	sp_apply_drop(&daemon->applies);
 	sp_again_done(&daemon->applies);
+	sp_feeds_done(&daemon->feeds);
 	sp_works_end(&daemon->works);
 	sp_recorder_close(&daemon->recorder);
 	sp_engine_close(&daemon->engine);

@@ -3,6 +3,7 @@
  * them. So daemon.c and this file alone know all of it. */
 #include <string.h>
 
+#include "daemon/apply/apply.h"
 #include "daemon/daemon.h"
 #include "daemon/engine/key_proof.h"
 
@@ -239,6 +240,7 @@ static void lend_applies(struct sp_daemon *daemon)
 	applies->farewell = &daemon->farewell;
 	applies->recorder = &daemon->recorder;
 	applies->revisions = &daemon->revisions;
+	applies->feeds = &daemon->feeds;
 	applies->warnings = &daemon->warnings;
 	applies->is_lock_open = &daemon->is_lock_open;
 	applies->is_stopping = &daemon->is_stopping;
@@ -246,6 +248,22 @@ static void lend_applies(struct sp_daemon *daemon)
 	applies->ask = ask;
 	applies->passed = passed;
 	applies->arg = daemon;
+}
+
+static void feeds_changed(void *arg)
+{
+	sp_apply_restage_paced(arg, "a feed changed");
+}
+
+static void lend_feeds(struct sp_daemon *daemon)
+{
+	struct sp_feeds *feeds = &daemon->feeds;
+
+	feeds->loop = daemon->loop;
+	feeds->paths = &daemon->paths;
+	feeds->warnings = &daemon->warnings;
+	feeds->changed = feeds_changed;
+	feeds->arg = &daemon->applies;
 }
 
 static void lend_ops(struct sp_daemon *daemon)
@@ -270,6 +288,7 @@ static void lend_ops(struct sp_daemon *daemon)
 		.portal = &daemon->portal,
 		.health = &daemon->health,
 		.applies = &daemon->applies,
+		.feeds = &daemon->feeds,
 		.works = &daemon->works,
 		.bans = &daemon->bans,
 		.is_lock_open = &daemon->is_lock_open,
@@ -286,6 +305,7 @@ void sp_daemon_lend(struct sp_daemon *daemon)
 	lend_health(daemon);
 	lend_homes(daemon);
 	lend_machine(daemon);
+	lend_feeds(daemon);
 	lend_applies(daemon);
 	lend_ops(daemon);
 }

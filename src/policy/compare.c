@@ -25,9 +25,34 @@ static bool same_prefixes(const struct sp_prefix *a, size_t a_count, const struc
 	return true;
 }
 
-static bool same_network(const struct sp_network *a, const struct sp_network *b)
+static bool same_source(const struct sp_network *a, const struct sp_network *b)
 {
-	return same_text(a->name, b->name) &&
+	return a->kind == b->kind && same_text(a->file, b->file) && a->max_age_s == b->max_age_s &&
+	       a->on_stale == b->on_stale;
+}
+
+static bool same_network(const struct sp_policy *before, const struct sp_network *a,
+			 const struct sp_policy *after, const struct sp_network *b);
+
+/* They go round nowhere, and part_total bounds them. */
+static bool same_parts(const struct sp_policy *before, const uint32_t *a, size_t a_count,
+		       const struct sp_policy *after, const uint32_t *b, size_t b_count)
+{
+	if (a_count != b_count)
+		return false;
+	for (size_t i = 0; i < a_count; i++)
+		if (!same_network(before, &before->networks[a[i]], after, &after->networks[b[i]]))
+			return false;
+	return true;
+}
+
+static bool same_network(const struct sp_policy *before, const struct sp_network *a,
+			 const struct sp_policy *after, const struct sp_network *b)
+{
+	return same_text(a->name, b->name) && same_source(a, b) &&
+	       same_parts(before, a->parts, a->part_count, after, b->parts, b->part_count) &&
+	       same_parts(before, a->except_parts, a->except_part_count, after, b->except_parts,
+			  b->except_part_count) &&
 	       same_prefixes(a->in, a->in_count, b->in, b->in_count) &&
 	       same_prefixes(a->except, a->except_count, b->except, b->except_count);
 }
@@ -88,8 +113,9 @@ static bool same_from(const struct pair *pair)
 			return false;
 		if (a->kind == SP_FROM_PEOPLE && !same_people(pair, a->index, b->index))
 			return false;
-		if (a->kind == SP_FROM_NETWORK && !same_network(&pair->before->networks[a->index],
-								&pair->after->networks[b->index]))
+		if (a->kind == SP_FROM_NETWORK &&
+		    !same_network(pair->before, &pair->before->networks[a->index], pair->after,
+				  &pair->after->networks[b->index]))
 			return false;
 		if (a->kind == SP_FROM_USER &&
 		    (!same_text(a->user, b->user) || !same_text(a->idp, b->idp)))
@@ -119,8 +145,9 @@ static bool same_to(const struct pair *pair)
 		if (a->kind == SP_TO_NAT &&
 		    !same_netmap(&pair->before->nats[a->index], &pair->after->nats[b->index]))
 			return false;
-		if (a->kind == SP_TO_NETWORK && !same_network(&pair->before->networks[a->index],
-							      &pair->after->networks[b->index]))
+		if (a->kind == SP_TO_NETWORK &&
+		    !same_network(pair->before, &pair->before->networks[a->index], pair->after,
+				  &pair->after->networks[b->index]))
 			return false;
 	}
 	return true;
@@ -199,9 +226,11 @@ static int tell(const struct pair *pair, sp_rule_change_fn each, void *arg)
 	return same_rule(pair) ? 0 : each(arg, SP_RULE_CHANGED, pair->was, pair->is);
 }
 
-int sp_policy_each_change(const struct sp_policy *before, const struct sp_policy *after,
+int sp_policy_each_change(const struct sp_policy *old_policy, const struct sp_policy *new_policy,
 			  sp_rule_change_fn each, void *arg)
 {
+	const struct sp_policy *before = old_policy ? sp_policy_text(old_policy) : NULL;
+	const struct sp_policy *after = sp_policy_text(new_policy);
 	static const struct sp_policy none;
 	__sp_free const struct sp_rule **was = by_name(before ? before : &none);
 	__sp_free const struct sp_rule **is = by_name(after);
@@ -232,7 +261,8 @@ static bool same_networks(const struct sp_policy *before, const uint32_t *was, s
 	if (was_count != is_count)
 		return false;
 	for (size_t i = 0; i < is_count; i++)
-		if (!same_network(&before->networks[was[i]], &after->networks[is[i]]))
+		if (!same_network(before, &before->networks[was[i]], after,
+				  &after->networks[is[i]]))
 			return false;
 	return true;
 }
@@ -279,9 +309,11 @@ static size_t rank_of(const struct sp_nat *nat, const struct sp_policy *policy,
 	return rank;
 }
 
-int sp_policy_each_nat_change(const struct sp_policy *before, const struct sp_policy *after,
-			      sp_nat_change_fn each, void *arg)
+int sp_policy_each_nat_change(const struct sp_policy *old_policy,
+			      const struct sp_policy *new_policy, sp_nat_change_fn each, void *arg)
 {
+	const struct sp_policy *before = sp_policy_text(old_policy);
+	const struct sp_policy *after = sp_policy_text(new_policy);
 	int r = 0;
 
 	for (size_t i = 0; i < after->nat_count && r == 0; i++) {

@@ -13,7 +13,8 @@ struct sp_policy_change {
 	size_t added, removed, changed, unchanged;
 };
 
-/* @before NULL: there was none. Returns 0; -ENOMEM. */
+/* What files hold is not looked at, here and below. @before NULL: there was none. Returns 0;
+ * -ENOMEM. */
 int sp_policy_compare(const struct sp_policy *before, const struct sp_policy *after,
 		      struct sp_policy_change *ret_change);
 
@@ -23,17 +24,17 @@ enum sp_rule_change { SP_RULE_ADDED, SP_RULE_REMOVED, SP_RULE_CHANGED };
  * go on. */
 typedef int (*sp_rule_change_fn)(void *arg, enum sp_rule_change change, const struct sp_rule *was,
 				 const struct sp_rule *is);
-/* Tell @each of every such rule, by name. @before NULL: there was none. Returns 0; -ENOMEM; what
+/* Tell @each of every such rule, by name. @old_policy NULL: there was none. Returns 0; -ENOMEM; what
  * @each returned that is not 0. */
-int sp_policy_each_change(const struct sp_policy *before, const struct sp_policy *after,
+int sp_policy_each_change(const struct sp_policy *old_policy, const struct sp_policy *new_policy,
 			  sp_rule_change_fn each, void *arg);
 
 /* One entry of `nat` that is not what it was, as of a rule. */
 typedef int (*sp_nat_change_fn)(void *arg, enum sp_rule_change change, const struct sp_nat *was,
 				const struct sp_nat *is);
-/* Tell @each of every such entry: those of @after in their order, then what is removed. Returns 0;
+/* Tell @each of every such entry: those of @new_policy in their order, then what is removed. Returns 0;
  * what @each returned that is not 0. */
-int sp_policy_each_nat_change(const struct sp_policy *before, const struct sp_policy *after,
-			      sp_nat_change_fn each, void *arg);
+int sp_policy_each_nat_change(const struct sp_policy *old_policy,
+			      const struct sp_policy *new_policy, sp_nat_change_fn each, void *arg);
 
 #endif

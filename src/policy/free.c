@@ -47,6 +47,16 @@ static void people_done(struct sp_people_list *list)
 	free(list->items);
 }
 
+static void network_done(struct sp_network *network)
+{
+	free(network->name);
+	free(network->in);
+	free(network->except);
+	free(network->parts);
+	free(network->except_parts);
+	free(network->file);
+}
+
 static void session_done(struct sp_fixture_session *session)
 {
 	free(session->user);
@@ -54,6 +64,17 @@ static void session_done(struct sp_fixture_session *session)
 	for (size_t i = 0; i < session->group_count; i++)
 		free(session->groups[i]);
 	free(session->groups);
+}
+
+static void fixtures_done(struct sp_fixtures *fixtures)
+{
+	sp_gateway_done(&fixtures->gateway);
+	for (size_t i = 0; i < fixtures->feed_count; i++)
+		free(fixtures->feeds[i].in);
+	free(fixtures->feeds);
+	for (size_t i = 0; i < fixtures->session_count; i++)
+		session_done(&fixtures->sessions[i]);
+	free(fixtures->sessions);
 }
 
 static void test_done(struct sp_test *test)
@@ -74,10 +95,28 @@ struct sp_policy *sp_policy_hold(struct sp_policy *policy)
 	return policy;
 }
 
+/* Only what it holds besides its text's. */
+static void filled_free(struct sp_policy *policy)
+{
+	for (size_t i = 0; i < policy->network_count; i++) {
+		if (sp_network_is_fixed(&policy->text->networks[i]))
+			continue;
+		free(policy->networks[i].in);
+		free(policy->networks[i].except);
+	}
+	free(policy->networks);
+	sp_policy_free(policy->text);
+	free(policy);
+}
+
 void sp_policy_free(struct sp_policy *policy)
 {
 	if (!policy || policy->holder_count-- > 0)
 		return;
+	if (policy->text) {
+		filled_free(policy);
+		return;
+	}
 	for (size_t i = 0; i < policy->file_count; i++) {
 		free(policy->files[i].path);
 		free(policy->files[i].text);
@@ -91,12 +130,10 @@ void sp_policy_free(struct sp_policy *policy)
 	for (size_t i = 0; i < policy->role_count; i++)
 		role_done(&policy->roles[i]);
 	free(policy->roles);
-	for (size_t i = 0; i < policy->network_count; i++) {
-		free(policy->networks[i].name);
-		free(policy->networks[i].in);
-		free(policy->networks[i].except);
-	}
+	for (size_t i = 0; i < policy->network_count; i++)
+		network_done(&policy->networks[i]);
 	free(policy->networks);
+	free(policy->drops);
 	for (size_t i = 0; i < policy->service_count; i++) {
 		free(policy->services[i].name);
 		free(policy->services[i].items);
@@ -117,10 +154,7 @@ void sp_policy_free(struct sp_policy *policy)
 	for (size_t i = 0; i < policy->nat_count; i++)
 		sp_nat_done(&policy->nats[i]);
 	free(policy->nats);
-	sp_gateway_done(&policy->fixtures.gateway);
-	for (size_t i = 0; i < policy->fixtures.session_count; i++)
-		session_done(&policy->fixtures.sessions[i]);
-	free(policy->fixtures.sessions);
+	fixtures_done(&policy->fixtures);
 	for (size_t i = 0; i < policy->test_count; i++)
 		test_done(&policy->tests[i]);
 	free(policy->tests);

@@ -323,6 +323,7 @@ static void loader_done(struct sp_loader *loader)
 	for (size_t i = 0; i < loader->part_count; i++)
 		sp_document_done(&loader->parts[i].document);
 	free(loader->parts);
+	sp_policy_free(loader->filled);
 	sp_policy_free(loader->policy);
 }
 

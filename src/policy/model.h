@@ -58,18 +58,57 @@ struct sp_role {
 	int64_t expires_s; /* Unix time: from then on it is nobody's; 0: it does not expire */
 };
 
-/* A set of addresses: in some `in`, in no `except`. Never empty. Built-in networks (`internet`,
- * `bogons`) stand here too, with is_builtin. A literal prefix in a rule is a network without a
- * name. */
+enum sp_network_kind {
+	SP_NETWORK_FIXED, /* its addresses are in the text */
+	SP_NETWORK_FEED,  /* those of a list in a file */
+};
+
+/* X(identifier, "word", "meaning"): what becomes of a feed that is older than it may be. */
+#define SP_ON_STALES(X)                                                                            \
+	X(KEEP, "keep", "it is used on, with a warning")                                           \
+	X(EMPTY, "empty", "it holds no address until it is fresh again")                           \
+	X(REFUSE, "refuse", "no policy with it is applied; the one that runs keeps it")
+
+enum sp_on_stale {
+#define X(id, word, text) SP_ON_STALE_##id,
+	SP_ON_STALES(X)
+#undef X
+		SP_ON_STALE_COUNT
+};
+
+#define SP_NETWORK_PARTS_MAX 1000u
+
+/* A set of addresses: in some `in` or `parts`, in no `except` nor `except_parts`. A fixed one is
+ * never empty. Built-in networks (`internet`, `bogons`) stand here too, with is_builtin. A literal
+ * prefix in a rule is a network without a name.
+ *
+ * What a file holds is known at a moment only (addresses/filled.h): a network by file has no prefix
+ * here, and networks made of it name it as a part. */
 struct sp_network {
 	char *name; /* NULL: a literal */
 	bool is_builtin;
+	enum sp_network_kind kind;
 	struct sp_place place;
 	struct sp_prefix *in;
 	size_t in_count;
 	struct sp_prefix *except;
 	size_t except_count;
+	uint32_t *parts; /* indices of networks that are not fixed */
+	size_t part_count;
+	uint32_t *except_parts;
+	size_t except_part_count;
+	uint32_t part_total; /* of both, with theirs and so on; at most SP_NETWORK_PARTS_MAX */
+	int64_t max_age_s;   /* FEED: how old the file may be; 0: any age */
+	char *file;          /* FEED: absolute, or below the gateway's folder of feeds */
+	enum sp_on_stale on_stale;
 };
+
+/* Does the text say all of its addresses? */
+static inline bool sp_network_is_fixed(const struct sp_network *network)
+{
+	return network->kind == SP_NETWORK_FIXED && !network->part_count &&
+	       !network->except_part_count;
+}
 
 enum sp_service_kind { SP_SERVICE_PORTS, SP_SERVICE_ICMP, SP_SERVICE_ICMP6, SP_SERVICE_PROTO };
 
@@ -251,9 +290,19 @@ struct sp_fixture_session {
 	struct sp_place place;
 };
 
+/* What a network by file holds. */
+struct sp_fixture_feed {
+	uint32_t network;
+	struct sp_place place;
+	struct sp_prefix *in;
+	size_t count;
+};
+
 struct sp_fixtures {
 	int64_t now_s; /* Unix time; INT64_MIN: not given */
 	struct sp_gateway gateway;
+	struct sp_fixture_feed *feeds;
+	size_t feed_count;
 	struct sp_fixture_session *sessions;
 	size_t session_count;
 };
@@ -318,13 +367,24 @@ struct sp_policy {
 	struct sp_nat *nats;
 	size_t nat_count;
 	bool drop_bogons;
+	uint32_t *drops; /* networks whose packets the edge drops besides */
+	size_t drop_count;
 	uint32_t bogons; /* index of the built-in networks */
 	uint32_t internet;
 	struct sp_fixtures fixtures;
 	struct sp_test *tests;
 	size_t test_count;
 	size_t holder_count; /* besides the first one */
+	/* Of a policy that was filled (addresses/filled.h): the one of the text, which owns all but
+	 * the networks; NULL: it is that itself. */
+	struct sp_policy *text;
 };
+
+/* The policy as its text says it: without what files hold at some moment. */
+static inline const struct sp_policy *sp_policy_text(const struct sp_policy *policy)
+{
+	return policy->text ? policy->text : policy;
+}
 
 /* One more holder: each of them frees it. Holders are counted without a lock, so that all of them
  * are in one thread. Returns @policy. */

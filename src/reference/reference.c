@@ -395,6 +395,9 @@ static struct sp_answer judge_tuple(const struct tuple_question *t)
 	if (reason == SP_REASON_NONE && t->hook == SP_HOOK_EDGE_IN &&
 	    sp_ref_is_bogon(t->reference, &t->tuple->source))
 		reason = SP_REASON_BOGON;
+	if (reason == SP_REASON_NONE && t->hook == SP_HOOK_EDGE_IN &&
+	    sp_ref_is_listed(t->reference, &t->tuple->source))
+		reason = SP_REASON_BLOCKLIST;
 	if (reason != SP_REASON_NONE)
 		return (struct sp_answer){ SP_DENY, reason, SP_RULE_NONE };
 	return sp_ref_match_rules(t->reference,

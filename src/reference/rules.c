@@ -114,6 +114,16 @@ bool sp_ref_is_bogon(const struct sp_reference *reference, const struct sp_addr 
 	       !in_prefixes(gateway->edge_trust, gateway->edge_trust_count, &real);
 }
 
+bool sp_ref_is_listed(const struct sp_reference *reference, const struct sp_addr *addr)
+{
+	const struct sp_addr real = sp_ref_real_source(reference, addr);
+
+	for (size_t i = 0; i < reference->policy->drop_count; i++)
+		if (in_network(reference, reference->policy->drops[i], &real))
+			return true;
+	return false;
+}
+
 /* ---- the three parts of a rule ---- */
 
 static bool has_role(const struct sp_ref_session *session, uint32_t role)

@@ -189,6 +189,8 @@ uint32_t sp_ref_home_interface(const struct sp_reference *reference, const struc
 bool sp_ref_is_parked_target(const struct sp_reference *reference, const struct sp_tuple *tuple);
 /* Is it an address no packet from the edge may have? Never without `drop-bogons`. */
 bool sp_ref_is_bogon(const struct sp_reference *reference, const struct sp_addr *addr);
+/* Is it in a network whose packets the edge drops? */
+bool sp_ref_is_listed(const struct sp_reference *reference, const struct sp_addr *addr);
 
 /* Put the real destination into @tuple. Returns the index of the nat entry it goes by;
  * SP_REF_NO_NAT: none, and @tuple is as it was. */

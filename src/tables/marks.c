@@ -43,6 +43,18 @@ static int add_marks(struct collect *collect, const struct sp_prefix *prefixes, 
 	return r;
 }
 
+/* Does it matter which addresses it holds? */
+static bool is_asked(const struct collect *collect, uint32_t network)
+{
+	const struct sp_policy *policy = collect->index->policy;
+	const struct sp_network_uses *uses = &collect->marks->uses;
+
+	for (size_t i = 0; collect->is_src && i < policy->drop_count; i++)
+		if (policy->drops[i] == network)
+			return true;
+	return uses->first[network] != uses->first[network + 1];
+}
+
 static int mark_networks(struct collect *collect)
 {
 	const struct sp_policy *policy = collect->index->policy;
@@ -51,7 +63,7 @@ static int mark_networks(struct collect *collect)
 		const struct sp_network *network = &policy->networks[n];
 		int r;
 
-		if (collect->marks->uses.first[n] == collect->marks->uses.first[n + 1])
+		if (!is_asked(collect, n))
 			continue;
 		r = add_marks(collect, network->in, network->in_count, SP_AT_IN, n);
 		if (r == 0)

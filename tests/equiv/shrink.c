@@ -152,6 +152,8 @@ static void fewer_words_everywhere(struct shrink *shrink)
 		for (uint32_t i = 0; i < policy->network_count; i++) {
 			fewer_words(shrink, offset_of(shrink, &policy->networks[i].except), 0);
 			fewer_words(shrink, offset_of(shrink, &policy->networks[i].in), 1);
+			shrink->smaller.world.policy[revision].networks[i].is_listed = false;
+			keep(shrink);
 		}
 		for (uint32_t i = 0; i < policy->service_count; i++)
 			fewer_words(shrink, offset_of(shrink, &policy->services[i].items), 1);
@@ -211,6 +213,8 @@ static void simpler_gateway(struct shrink *shrink)
 	world->portal_port = 0;
 	keep(shrink);
 	world->policy[0].drop_bogons = world->policy[1].drop_bogons = false;
+	keep(shrink);
+	world->policy[0].drop = world->policy[1].drop = NOBODY;
 	keep(shrink);
 	world->policy[0].self_needs_rules = world->policy[1].self_needs_rules = false;
 	keep(shrink);

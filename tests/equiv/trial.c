@@ -10,6 +10,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "policy/addresses/filled.h"
 #include "policy/load.h"
 #include "support/tzif.h"
 
@@ -114,6 +115,7 @@ static int load_policy(struct trial *trial, unsigned revision, struct sp_plane_e
 	__sp_free char *printed = NULL;
 	const char *text = trial->test->text[revision];
 	char path[] = "policy.yaml";
+	struct sp_policy *filled;
 	struct names names = { revision ? trial->policy[0] : NULL,
 			       revision ? (uint32_t)trial->policy[0]->rule_count + 1 : 1 };
 	int r;
@@ -132,7 +134,14 @@ static int load_policy(struct trial *trial, unsigned revision, struct sp_plane_e
 			    diagnostics.items[0].message);
 	if (r < 0)
 		return fail(why, r, "loading the policy: %s", sp_err_text(r));
-	return sp_policy_number_rules(trial->policy[revision], number_of_name, &names);
+	r = sp_policy_number_rules(trial->policy[revision], number_of_name, &names);
+	if (r == 0)
+		r = sp_policy_fill_fixtures(trial->policy[revision], &filled);
+	if (r < 0)
+		return r;
+	sp_policy_free(trial->policy[revision]);
+	trial->policy[revision] = filled;
+	return 0;
 }
 
 /* Pool, self and interfaces are the policy's fixtures; they have no words for the rest. */

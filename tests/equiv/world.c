@@ -206,6 +206,7 @@ static void make_network(struct rng *rng, struct world_policy *policy)
 		if (!takes_all(&network->in, text))
 			words_add(&network->except, "%s", text);
 	}
+	network->is_listed = rng_chance(rng, 20);
 	policy->network_count++;
 }
 
@@ -538,6 +539,22 @@ static void make_netmap(struct rng *rng, const struct world *world, struct world
 	words_add(&network->in, "%s", netmap->outside);
 }
 
+/* One of the networks, and most often with addresses that many senders on the edge have. */
+static void make_drop(struct rng *rng, struct world_policy *policy)
+{
+	struct world_network *network;
+
+	policy->drop = rng_below(rng, policy->network_count);
+	network = &policy->networks[policy->drop];
+	if (rng_chance(rng, 60)) {
+		policy->drop = NOBODY;
+		return;
+	}
+	if (rng_chance(rng, 80))
+		words_add(&network->in, "%s",
+			  rng_chance(rng, 50) ? "8.8.0.0/16" : "2a00:1450::/32");
+}
+
 static void make_policy(struct rng *rng, const struct world *world, struct world_policy *policy)
 {
 	uint32_t networks = rng_between(rng, 1, NETWORKS_MAX - 1);
@@ -558,6 +575,7 @@ static void make_policy(struct rng *rng, const struct world *world, struct world
 	for (uint32_t i = 0; i < rules; i++)
 		make_rule(rng, world, policy);
 	make_limits(rng, policy);
+	make_drop(rng, policy);
 }
 
 /* Somebody joins a list or leaves it. Not one that gives a role: the reference's sessions keep the
@@ -638,6 +656,7 @@ static void change_policy(struct rng *rng, const struct world *world)
 			break;
 		default:
 			policy->drop_bogons = !policy->drop_bogons;
+			policy->drop = rng_chance(rng, 50) ? NOBODY : 0;
 			break;
 		}
 	}

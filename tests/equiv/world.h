@@ -29,6 +29,7 @@ void words_drop(struct words *words, uint32_t n);
 struct world_network {
 	char name[16];
 	struct words in, except;
+	bool is_listed; /* `in` is a list in a file, which the fixtures stand for */
 };
 
 struct world_service {
@@ -73,6 +74,7 @@ struct world_role {
 
 struct world_policy {
 	bool drop_bogons;
+	uint32_t drop; /* the network that the edge drops; NOBODY: none */
 	bool self_needs_rules;
 	struct world_role roles[ROLES_MAX];
 	uint32_t role_count;         /* r0 …: provider corp, group g0 … */

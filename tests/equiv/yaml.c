@@ -169,8 +169,16 @@ static void put_names(FILE *out, const struct world_policy *policy)
 	if (policy->network_count)
 		fputs("networks:\n", out);
 	for (uint32_t i = 0; i < policy->network_count; i++) {
-		fprintf(out, "  %s: { in: ", policy->networks[i].name);
-		put_words(out, &policy->networks[i].in);
+		const struct world_network *network = &policy->networks[i];
+
+		if (network->is_listed)
+			fprintf(out, "  %s-list: { file: %s.netset }\n", network->name,
+				network->name);
+		fprintf(out, "  %s: { in: ", network->name);
+		if (network->is_listed)
+			fprintf(out, "%s-list", network->name);
+		else
+			put_words(out, &network->in);
 		if (policy->networks[i].except.count) {
 			fputs(", except: ", out);
 			put_words(out, &policy->networks[i].except);
@@ -186,6 +194,33 @@ static void put_names(FILE *out, const struct world_policy *policy)
 	}
 	if (policy->limit[0])
 		fprintf(out, "limits:\n  l0: { %s }\n", policy->limit);
+}
+
+static void put_feeds(FILE *out, const struct world_policy *policy)
+{
+	bool is_first = true;
+
+	for (uint32_t i = 0; i < policy->network_count; i++) {
+		if (!policy->networks[i].is_listed)
+			continue;
+		fprintf(out, "%s    %s-list: ", is_first ? "  feeds:\n" : "",
+			policy->networks[i].name);
+		put_words(out, &policy->networks[i].in);
+		fputc('\n', out);
+		is_first = false;
+	}
+}
+
+static void put_drops(FILE *out, const struct world_policy *policy)
+{
+	const bool has_list = policy->drop < policy->network_count;
+
+	if (policy->drop_bogons || has_list || has_kind(policy, SP_RULE_EXPOSE))
+		fputs("edge:\n", out);
+	if (policy->drop_bogons || has_list)
+		fprintf(out, "  drop: [%s%s%s]\n", policy->drop_bogons ? "bogons" : "",
+			policy->drop_bogons && has_list ? ", " : "",
+			has_list ? policy->networks[policy->drop].name : "");
 }
 
 static void put_fixtures(FILE *out, const struct world *world)
@@ -225,10 +260,7 @@ void world_print_policy(const struct world *world, unsigned revision, FILE *out)
 
 	put_names(out, policy);
 	put_schedules(out, policy);
-	if (policy->drop_bogons || has_kind(policy, SP_RULE_EXPOSE))
-		fputs("edge:\n", out);
-	if (policy->drop_bogons)
-		fputs("  drop: [bogons]\n", out);
+	put_drops(out, policy);
 	put_rules(out, policy, "  expose:", true, SP_RULE_EXPOSE);
 	put_rules(out, policy, "protect:", true, SP_RULE_PROTECT);
 	put_rules(out, policy, "rules:", false, SP_RULE_ALLOW);
@@ -238,6 +270,7 @@ void world_print_policy(const struct world *world, unsigned revision, FILE *out)
 		fprintf(out, "  - { name: m%u, netmap: { outside: \"%s\", inside: \"%s\" } }\n", i,
 			policy->netmaps[i].outside, policy->netmaps[i].inside);
 	put_fixtures(out, world);
+	put_feeds(out, policy);
 }
 
 void world_print_rest(const struct equiv_case *test, FILE *out)

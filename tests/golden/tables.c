@@ -7,6 +7,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "net/addr.h"
+#include "policy/addresses/filled.h"
 #include "policy/answer.h"
 #include "tables/index.h"
 #include "tables/tables.h"
@@ -167,12 +168,15 @@ static int put_people(FILE *out, struct sp_tables *tables, const struct sp_polic
 	return 0;
 }
 
-int print_tables(struct sp_policy *policy, FILE *out)
+int print_tables(struct sp_policy *text, FILE *out)
 {
+	__sp_cleanup(sp_policy_freep) struct sp_policy *policy = NULL;
 	__sp_cleanup(sp_tables_freep) struct sp_tables *tables = NULL;
 	const struct sp_facts facts = { 0 };
-	int r = sp_policy_number_rules(policy, NULL, NULL);
+	int r = sp_policy_number_rules(text, NULL, NULL);
 
+	if (r == 0)
+		r = sp_policy_fill_fixtures(text, &policy);
 	if (r == 0)
 		r = sp_tables_compile(policy, &policy->fixtures.gateway, &facts, &tables);
 	if (r == 0)

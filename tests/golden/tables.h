@@ -8,6 +8,6 @@
 #include "policy/model.h"
 
 /* Compile the policy with its fixtures' gateway and people, and print everything. 0 or -errno. */
-int print_tables(struct sp_policy *policy, FILE *out);
+int print_tables(struct sp_policy *text, FILE *out);
 
 #endif

@@ -42,7 +42,8 @@ sed -i 's/tunnel: vpn0/&, unmanaged: [guest0, guest1]/' "$LAB_ROOT/etc/sallyport
 lab_provider_file corp "$LAB_IDP" # nobody is there
 bot=$(key)
 {
-	lab_people_policy | sed "s|^networks:|  bot: { match: [ {peer-key: \"$bot\"} ] }\n  idle: { match: [ {idp: corp, group: idle} ] }\n&|"
+	lab_people_policy | sed "s|^networks:|  bot: { match: [ {peer-key: \"$bot\"} ] }\n  idle: { match: [ {idp: corp, group: idle} ] }\n&\n  listed: { file: listed.netset }|
+		s|^edge:|&\n  drop: listed|"
 	cat <<-'YAML'
 		  - { name: unused, deny: {from: contractor, to: git} }
 		  - { name: unreachable, deny: {from: contractor, to: git} }
@@ -56,6 +57,8 @@ sed 's/expect: allow, rule: eng-git/expect: deny/' "$LAB_DIR/policy.yaml" >"$LAB
 sed '/name: unused/d; s/, rule: unused//; /^  idle:/d' "$LAB_DIR/policy.yaml" >"$LAB_DIR/second.yaml"
 sed 's/tcp.80, icmp/tcp\/81, tcp\/80, icmp/' "$LAB_DIR/policy.yaml" >"$LAB_DIR/other.yaml"
 sed 's/expect: allow, rule: eng-git/only: none/; s/, service: tcp.80, only/, only/' "$LAB_DIR/policy.yaml" >"$LAB_DIR/only.yaml"
+mkdir -p "$LAB_ROOT/etc/sallyport/feeds"
+echo 198.51.100.0/24 >"$LAB_ROOT/etc/sallyport/feeds/listed.netset"
 touch "$SEEN"
 # a capture, and a saved token with its keys: those of the command line's tests
 /usr/bin/python3 - "$LAB_DIR" "$lab_top/tests/unit/cli" <<-'PY'

@@ -16,6 +16,8 @@
 #include "io/files/zoneinfo.h"
 #include "io/loop/clock.h"
 #include "judge/fit.h"
+#include "policy/addresses/filled.h"
+#include "policy/checks/lint_feeds.h"
 #include "policy/checks/lint_times.h"
 #include "plane/planes.h"
 #include "yaml/source.h"
@@ -134,6 +136,19 @@ static int check_fit(const char *machine_path, struct sp_policy_source *source)
 	return sp_judge_fit(&fit, &source->diagnostics);
 }
 
+/* Without a gateway the fixtures say what feeds hold. */
+static int fill_fixtures(struct sp_policy_source *source)
+{
+	struct sp_policy *filled;
+	int r = sp_policy_fill_fixtures(source->policy, &filled);
+
+	if (r < 0)
+		return r;
+	sp_policy_free(source->policy);
+	source->policy = filled;
+	return sp_policy_lint_feeds(filled, &source->diagnostics);
+}
+
 int sp_policy_source_load(const char *path, const char *machine_path,
 			  struct sp_policy_source *source)
 {
@@ -156,6 +171,8 @@ int sp_policy_source_load(const char *path, const char *machine_path,
 		return SP_EXIT_INVALID;
 	if (r >= 0)
 		r = sp_policy_number_rules(source->policy, NULL, NULL);
+	if (r >= 0)
+		r = fill_fixtures(source);
 	if (r >= 0 && machine_path)
 		r = borrow_self(source);
 	if (r >= 0 && machine_path)

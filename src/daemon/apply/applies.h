@@ -13,6 +13,7 @@
 #include "daemon/base/pace.h"
 #include "daemon/base/warnings.h"
 #include "daemon/control/control.h"
+#include "daemon/facts/feeds.h"
 #include "daemon/host/homes.h"
 #include "daemon/host/host.h"
 #include "daemon/machine/network.h"
@@ -48,6 +49,7 @@ struct sp_applies {
 	struct sp_farewell *farewell;
 	struct sp_recorder *recorder;
 	struct sp_revisions *revisions;
+	struct sp_feeds *feeds;
 	struct sp_warnings *warnings;
 	bool *is_lock_open;
 	bool *is_stopping, *is_detached; /* a detach sets both */
@@ -63,6 +65,7 @@ struct sp_applies {
 	struct sp_confirming confirming; /* an apply that waits to be confirmed */
 	/* a new revision is wanted after the apply under way; NULL: none */
 	const char *restage_why;
+	const char *paced_why; /* of the one that restage_timer begins */
 	struct sp_timer restage_timer;
 	struct sp_pace restage_pace; /* of revisions nobody asked for */
 };

@@ -30,6 +30,7 @@ static void apply_free(struct sp_apply *apply)
 	sp_revisions_drop_staged(apply->applies->revisions);
 	sp_revision_free(apply->next);
 	sp_policy_free(apply->policy);
+	sp_feed_set_done(&apply->feeds);
 	sp_diagnostics_done(&apply->diagnostics);
 	json_decrefp(&apply->details);
 	json_decrefp(&apply->lost);
@@ -290,11 +291,12 @@ static void restage_when_due(void *arg)
 	else if (now_ns < applies->restage_pace.due_ns)
 		sp_loop_at(applies->loop, &applies->restage_timer, applies->restage_pace.due_ns);
 	else
-		sp_apply_restage_soon(applies, "the network changed");
+		sp_apply_restage_soon(applies, applies->paced_why);
 }
 
-void sp_apply_restage_paced(struct sp_applies *applies)
+void sp_apply_restage_paced(struct sp_applies *applies, const char *why)
 {
+	applies->paced_why = why;
 	applies->restage_timer.fire = restage_when_due;
 	applies->restage_timer.arg = applies;
 	restage_when_due(applies);

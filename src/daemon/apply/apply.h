@@ -40,7 +40,7 @@ int sp_apply_start_reload(struct sp_applies *applies, struct sp_client *client, 
  * apply that is under way. */
 void sp_apply_restage_soon(struct sp_applies *applies, const char *why);
 /* Start it as soon as the pace for revisions that nobody asked for allows. */
-void sp_apply_restage_paced(struct sp_applies *applies);
+void sp_apply_restage_paced(struct sp_applies *applies, const char *why);
 /* At start: the revision the kernel runs, or the last confirmed one. Returns 0; -ENOENT there is
  * none. */
 int sp_apply_resume(struct sp_applies *applies);

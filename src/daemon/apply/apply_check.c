@@ -11,6 +11,7 @@
 #include "io/loop/clock.h"
 #include "judge/describe.h"
 #include "judge/fit.h"
+#include "policy/addresses/filled.h"
 #include "policy/checks/lint_times.h"
 
 /* Checked before anything is attached. An apply that an administrator asked for is refused; a
@@ -58,6 +59,13 @@ static int check_begin(struct sp_apply *apply)
 	return apply->files.count || apply->reload;
 }
 
+/* A start runs with what there is of them. */
+static int read_feeds(struct sp_apply *apply)
+{
+	return sp_feed_set_load(apply->applies->paths, &apply->policy, &apply->feeds,
+				apply->is_request ? &apply->diagnostics : NULL);
+}
+
 static void check_work(struct sp_apply *apply)
 {
 	int r;
@@ -74,6 +82,8 @@ static void check_work(struct sp_apply *apply)
 		r = sp_plane_try(apply->applies->plane, apply->policy, &apply->diagnostics);
 	if (r == 0)
 		r = sp_policy_number_rules(apply->policy, NULL, NULL);
+	if (r == 0)
+		r = read_feeds(apply);
 	if (r == 0 && apply->is_request)
 		r = sp_reach_lint(apply->policy, *apply->applies->machine, &apply->diagnostics);
 	if (r == 0 && apply->is_request)
@@ -138,10 +148,14 @@ static void test_work(struct sp_apply *apply)
 {
 	const struct sp_judge_planes planes = { &apply->applies->plane->ops, 1, false };
 	const struct sp_facts facts = sp_clock_facts();
+	__sp_cleanup(sp_policy_freep) struct sp_policy *policy = NULL;
+	int r = sp_policy_fill_fixtures(apply->policy, &policy);
 
-	apply->worked = sp_judge_run_tests(apply->policy, &apply->policy->fixtures.gateway, &facts,
-					   &planes, &apply->tests, &apply->test_count,
-					   &apply->tests_plane, &apply->error);
+	if (r == 0)
+		r = sp_judge_run_tests(policy, &policy->fixtures.gateway, &facts, &planes,
+				       &apply->tests, &apply->test_count, &apply->tests_plane,
+				       &apply->error);
+	apply->worked = r;
 }
 
 static int test_end(struct sp_apply *apply)

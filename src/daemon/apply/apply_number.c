@@ -66,6 +66,17 @@ static int number_rules(struct sp_apply *apply)
 		     : 0;
 }
 
+/* The policy that runs, for the machine and with what its feeds hold now. */
+static int make_again(struct sp_applies *applies, const struct sp_facts *facts,
+		      struct sp_revision **ret_revision)
+{
+	struct sp_policy *policy;
+	int r = sp_feed_set_fill(&applies->feeds->running, applies->revisions->running->policy,
+				 sp_clock_realtime_ns(), &policy);
+
+	return r < 0 ? r : sp_revision_new(policy, &applies->host->gateway, facts, ret_revision);
+}
+
 static int number_begin(struct sp_apply *apply)
 {
 	struct sp_applies *applies = apply->applies;
@@ -76,8 +87,7 @@ static int number_begin(struct sp_apply *apply)
 		return r;
 	r = apply->policy ? sp_revision_new(SP_TAKE_PTR(apply->policy), &applies->host->gateway,
 					    &facts, &apply->next)
-			  : sp_revision_again(applies->revisions->running, &applies->host->gateway,
-					      &facts, &apply->next);
+			  : make_again(applies, &facts, &apply->next);
 	return r < 0 ? sp_apply_fail(apply, r, "failed", 1, "out of memory") : 1;
 }
 
@@ -97,7 +107,7 @@ static int number_end(struct sp_apply *apply)
 				     "the policy needs more table rows than there can be");
 	if (r < 0)
 		return sp_apply_fail(apply, r, "failed", 1, "compiling: %s", sp_err_text(r));
-	if (running && running->policy == apply->next->policy)
+	if (running && sp_policy_text(running->policy) == sp_policy_text(apply->next->policy))
 		sp_revision_expect(apply->next, running);
 	return 0;
 }

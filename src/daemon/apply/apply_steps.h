@@ -56,7 +56,8 @@ struct sp_apply {
 	 * was checked */
 	struct sp_files files;
 	struct sp_diagnostics diagnostics;
-	struct sp_policy *policy; /* until the revision has it */
+	struct sp_policy *policy; /* with what its feeds hold; until the revision has it */
+	struct sp_feed_set feeds; /* of the policy that was read, until it runs */
 	struct sp_revision *next; /* until it is staged */
 	uint32_t *numbers;        /* of the rules, by their order in the policy */
 	size_t numbered;          /* how many of them are known */

@@ -80,6 +80,8 @@ static int switch_begin(struct sp_apply *apply)
 		return r;
 	}
 	sp_revisions_switched(applies->revisions, apply->request.confirm.wait_s != 0);
+	if (apply->files.count)
+		sp_feeds_switch(applies->feeds, &apply->feeds, apply->request.confirm.wait_s != 0);
 	return 0;
 }
 

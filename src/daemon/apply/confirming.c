@@ -161,6 +161,7 @@ static void settle_confirmed(struct sp_applies *applies)
 	if (r < 0)
 		sp_log_error("the former revision is still kept: %s", error.text);
 	sp_revisions_drop_former(applies->revisions);
+	sp_feeds_drop_former(applies->feeds);
 	applies->passed(applies->arg, "confirm-dropped");
 	sp_log_note("generation %s is confirmed", pending->generation);
 	record(applies, SP_AUDIT_CONFIRM, NULL);
@@ -208,6 +209,8 @@ static void settle_reverted(struct sp_applies *applies)
 		if (sp_plane_running_revision(applies->plane) != pending.former)
 			return; /* the next look tries again */
 	}
+	if (applies->revisions->former)
+		sp_feeds_return(applies->feeds);
 	sp_revisions_returned(applies->revisions);
 	applies->passed(applies->arg, "revert-followed");
 	say_reverted(applies);

@@ -30,6 +30,9 @@
 	X("drift-again", "find who does it (sallyport audit --event drift) and stop it")           \
 	X("engine-unreachable", "start sallyport-vpnd --managed on the tunnel interface")          \
 	X("events-lost", "log less (log: in the policy), or deny sooner (edge.drop)")              \
+	X("feed-failed", "put the list right: sallyport status names its line; until then the "    \
+			 "last good one is in use")                                                \
+	X("feed-stale", "see why nobody fetches it any more")                                      \
 	X("flow-table-nearly-full", "see who opens them (sallyport audit; denials flow-limit, "    \
 				    "flow-full) and allow them less")                              \
 	X("forwarding-off", "sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")      \

@@ -12,6 +12,7 @@
 #include "json/text.h"
 #include "judge/describe.h"
 #include "net/addr.h"
+#include "policy/addresses/filled.h"
 
 /* A policy that is checked and tested as an apply would, in a thread. */
 struct check {
@@ -45,13 +46,14 @@ static void check_run(void *arg)
 	struct check *check = arg;
 	const struct sp_judge_planes planes = { &check->sent.plane->ops, 1, false };
 	const struct sp_facts facts = sp_clock_facts();
-	const struct sp_policy *policy;
+	__sp_cleanup(sp_policy_freep) struct sp_policy *policy = NULL;
 	int r;
 
 	if (sp_sent_policy_read(&check->sent) < 0)
 		return;
-	policy = check->sent.policy;
 	r = sp_policy_number_rules(check->sent.policy, NULL, NULL);
+	if (r == 0)
+		r = sp_policy_fill_fixtures(check->sent.policy, &policy);
 	if (r == 0)
 		r = sp_judge_run_tests(policy, &policy->fixtures.gateway, &facts, &planes,
 				       &check->tests, &check->test_count, &check->tests_plane,

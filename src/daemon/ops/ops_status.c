@@ -279,6 +279,26 @@ static json_t *list_warnings(struct sp_ops *ops)
 	return list;
 }
 
+/* The lists in files that the running policy names. */
+static json_t *list_feeds(const struct sp_feed_set *feeds)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < feeds->count; i++) {
+		const struct sp_feed *feed = &feeds->items[i];
+
+		json_array_append_new(
+			list,
+			json_pack("{s:s, s:s, s:s, s:I, s:o, s:b, s:I, s:o}", "network", feed->name,
+				  "file", feed->file, "state", sp_feed_state_word(feed->state),
+				  "prefixes", (json_int_t)feed->list.count, "modified",
+				  sp_json_time(feed->list.modified_ns), "stale", feed->is_stale,
+				  "bad_lines", (json_int_t)feed->bad, "fault",
+				  *feed->fault ? sp_json_of_text(feed->fault) : json_null()));
+	}
+	return list;
+}
+
 static const char *find_state(struct sp_ops *ops)
 {
 	if (ops->warnings->count)
@@ -355,9 +375,11 @@ void sp_op_status(struct sp_ops *ops, struct sp_client *client, const struct sp_
 	status = describe_daemon(ops);
 	json_object_set_new(status, "pending", sp_json_pending(ops));
 	json_object_update_new(status, sp_json_snapshot(snapshot));
-	json_object_update_new(
-		status, json_pack("{s:o, s:o, s:o, s:o}", "engine", describe_engine(ops, snapshot),
-				  "portal", sp_portal_describe(ops->portal), "warnings",
-				  list_warnings(ops), "drift", sp_drift_list(ops->drifts)));
+	json_object_update_new(status,
+			       json_pack("{s:o, s:o, s:o, s:o, s:o}", "engine",
+					 describe_engine(ops, snapshot), "portal",
+					 sp_portal_describe(ops->portal), "feeds",
+					 list_feeds(&ops->feeds->running), "warnings",
+					 list_warnings(ops), "drift", sp_drift_list(ops->drifts)));
 	sp_client_reply(client, status);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/err.h"
+#include "daemon/facts/feeds.h"
 #include "io/files/zoneinfo.h"
 #include "json/text.h"
 #include "judge/describe.h"
@@ -68,12 +69,14 @@ bool sp_sent_policy_take(const struct sp_ops *ops, struct sp_client *client,
 	json_t *list = NULL;
 
 	sent->plane = ops->plane;
+	sent->paths = ops->paths;
 	return sp_op_unpack(client, request, "{s?s, s?o}", "path", &path, "files", &list) &&
 	       sp_sent_files_read(client, request, path, list, &sent->files);
 }
 
 int sp_sent_policy_read(struct sp_sent_policy *sent)
 {
+	__sp_cleanup(sp_feed_set_done) struct sp_feed_set feeds = { 0 };
 	int r = sp_policy_load_files(sent->files.list, sent->files.count, &sp_zoneinfo,
 				     &sent->policy, &sent->diagnostics);
 
@@ -81,6 +84,8 @@ int sp_sent_policy_read(struct sp_sent_policy *sent)
 		r = sp_plane_check(sent->plane->ops, sent->policy, &sent->diagnostics);
 	if (r == 0)
 		r = sp_plane_try(sent->plane, sent->policy, &sent->diagnostics);
+	if (r == 0)
+		r = sp_feed_set_load(sent->paths, &sent->policy, &feeds, &sent->diagnostics);
 	sent->read = r;
 	return r;
 }

@@ -53,20 +53,6 @@ int sp_revision_new(struct sp_policy *policy, const struct sp_gateway *gateway,
 	return 0;
 }
 
-int sp_revision_again(const struct sp_revision *running, const struct sp_gateway *gateway,
-		      const struct sp_facts *facts, struct sp_revision **ret_revision)
-{
-	__sp_cleanup(sp_revision_freep) struct sp_revision *revision = calloc(1, sizeof(*revision));
-
-	if (!revision || sp_gateway_copy(gateway, &revision->gateway) < 0)
-		return -ENOMEM;
-	revision->policy = sp_policy_hold(running->policy);
-	revision->facts = *facts;
-	memcpy(revision->generation, running->generation, sizeof(revision->generation));
-	*ret_revision = SP_TAKE_PTR(revision);
-	return 0;
-}
-
 void sp_revision_expect(struct sp_revision *revision, const struct sp_revision *former)
 {
 	revision->tables->expected_pairs = former->tables->pair_count;

@@ -15,7 +15,7 @@
 
 struct sp_revision {
 	uint64_t number;           /* 0: not given yet */
-	struct sp_policy *policy;  /* held: revisions of one generation share it */
+	struct sp_policy *policy;  /* held: revisions of one generation share it, or its text */
 	struct sp_gateway gateway; /* its own copy: tables refer to it */
 	struct sp_facts facts;     /* of the moment it is compiled for */
 	struct sp_tables *tables;
@@ -32,9 +32,6 @@ struct sp_revision {
 /* Take the policy over. Returns 0; -ENOMEM (the policy is then freed). */
 int sp_revision_new(struct sp_policy *policy, const struct sp_gateway *gateway,
 		    const struct sp_facts *facts, struct sp_revision **ret_revision);
-/* The policy of @running for another state of the machine, or another moment. Returns 0; -ENOMEM. */
-int sp_revision_again(const struct sp_revision *running, const struct sp_gateway *gateway,
-		      const struct sp_facts *facts, struct sp_revision **ret_revision);
 /* Give the tables of @revision room for the rows that the tables of @former, of the same policy,
  * have by now, and for those that found no room there. */
 void sp_revision_expect(struct sp_revision *revision, const struct sp_revision *former);

@@ -113,6 +113,21 @@ static void load_entry(struct sp_loader *loader, const struct sp_node *node, enu
 	}
 }
 
+static void add_drop(struct sp_loader *loader, uint32_t network)
+{
+	struct sp_policy *policy = loader->policy;
+	uint32_t *room;
+
+	for (size_t i = 0; i < policy->drop_count; i++)
+		if (policy->drops[i] == network)
+			return; /* the list was warned of */
+	room = SP_ARRAY_PUSH(policy->drops, policy->drop_count);
+	if (!room)
+		loader->check.no_memory = true;
+	else
+		*room = network;
+}
+
 static void load_drop(struct sp_loader *loader, const struct sp_node *node)
 {
 	const struct sp_symbols *const tables[] = { &loader->networks };
@@ -130,9 +145,7 @@ static void load_drop(struct sp_loader *loader, const struct sp_node *node)
 			loader->policy->drop_bogons = true;
 		} else if (network) {
 			network->is_used = true;
-			sp_report(&loader->check, item,
-				  "dropping network %s is not supported yet; \"bogons\" is",
-				  sp_show(text).quoted);
+			add_drop(loader, network->index);
 		} else {
 			sp_report(&loader->check, item, "unknown network %s%s",
 				  sp_show(text).quoted,

@@ -10,7 +10,7 @@
 #include "policy/checks/loader.h"
 #include "yaml/value.h"
 
-enum { NOW, POOL, SELF, INTERFACES, SESSIONS, DNS };
+enum { NOW, POOL, SELF, INTERFACES, SESSIONS, DNS, FEEDS };
 static const struct sp_key fixture_keys[] = {
 	[NOW] = { "now", SP_KEY_OPTIONAL },
 	[POOL] = { "pool", SP_KEY_OPTIONAL },
@@ -18,6 +18,7 @@ static const struct sp_key fixture_keys[] = {
 	[INTERFACES] = { "interfaces", SP_KEY_OPTIONAL },
 	[SESSIONS] = { "sessions", SP_KEY_OPTIONAL },
 	[DNS] = { "dns", SP_KEY_LATER },
+	[FEEDS] = { "feeds", SP_KEY_OPTIONAL },
 };
 
 enum { USER, IDP, GROUPS, ADDRESS };
@@ -305,6 +306,8 @@ void sp_load_fixtures(struct sp_loader *loader)
 		load_interfaces(loader, values[INTERFACES]);
 	else
 		add_default_interfaces(loader);
+	if (values[FEEDS])
+		sp_load_fixture_feeds(loader, values[FEEDS]);
 	for (size_t i = 0; i < loader->part_count; i++)
 		if (loader->parts[i].sessions)
 			load_sessions(loader, loader->parts[i].sessions);

@@ -9,13 +9,13 @@
 #include "policy/checks/loader.h"
 #include "yaml/value.h"
 
-enum { IN, EXCEPT, DNS, TTL_MIN, FILE_, MAX_AGE, ON_STALE };
+enum { IN, EXCEPT, DNS, TTL_MIN, FILE_, MAX_AGE, ON_STALE, KEY_COUNT };
 static const struct sp_key network_keys[] = {
 	[IN] = { "in", SP_KEY_OPTIONAL },
 	[EXCEPT] = { "except", SP_KEY_OPTIONAL },
 	[DNS] = { "dns", SP_KEY_LATER },
 	[TTL_MIN] = { "ttl-min", SP_KEY_OPTIONAL },
-	[FILE_] = { "file", SP_KEY_LATER },
+	[FILE_] = { "file", SP_KEY_OPTIONAL },
 	[MAX_AGE] = { "max-age", SP_KEY_OPTIONAL },
 	[ON_STALE] = { "on-stale", SP_KEY_OPTIONAL },
 };
@@ -24,8 +24,29 @@ static const struct sp_key network_keys[] = {
  * become. */
 #define NETWORK_ITEMS_MAX 1000000u
 
+/* `in` or `except` of the network that is being read. */
+struct side {
+	struct sp_network *network;
+	struct sp_prefix **prefixes;
+	size_t *count;
+	uint32_t **parts;
+	size_t *part_count;
+};
+
+static struct side side_in(struct sp_network *network)
+{
+	return (struct side){ network, &network->in, &network->in_count, &network->parts,
+			      &network->part_count };
+}
+
+static struct side side_except(struct sp_network *network)
+{
+	return (struct side){ network, &network->except, &network->except_count,
+			      &network->except_parts, &network->except_part_count };
+}
+
 static int push_prefix(struct sp_loader *loader, const struct sp_node *item,
-		       const struct sp_prefix *prefix, struct sp_prefix **prefixes, size_t *count)
+		       const struct sp_prefix *prefix, const struct side *side)
 {
 	struct sp_prefix *room;
 
@@ -36,7 +57,7 @@ static int push_prefix(struct sp_loader *loader, const struct sp_node *item,
 			  NETWORK_ITEMS_MAX);
 		return -EINVAL;
 	}
-	room = SP_ARRAY_PUSH(*prefixes, *count);
+	room = SP_ARRAY_PUSH(*side->prefixes, *side->count);
 	if (!room) {
 		loader->check.no_memory = true;
 		return -ENOMEM;
@@ -63,9 +84,36 @@ static int list_family(const struct sp_network *network, bool is_v4, struct sp_p
 	return r < 0 ? r : sp_ranges_list(&ranges, ret_items, ret_count);
 }
 
+/* A network whose addresses are known at a moment only is named, not copied. */
+static int push_part(struct sp_loader *loader, const struct sp_node *item, uint32_t index,
+		     const struct side *side)
+{
+	const struct sp_network *part = &loader->policy->networks[index];
+	uint32_t *room;
+
+	for (size_t i = 0; i < *side->part_count; i++)
+		if ((*side->parts)[i] == index)
+			return 0;
+	side->network->part_total += 1 + part->part_total;
+	if (side->network->part_total > SP_NETWORK_PARTS_MAX) {
+		sp_report(&loader->check, item,
+			  "network \"%s\", written out, has more than %u networks by \"file\" and "
+			  "networks made of them; this is the first too many",
+			  side->network->name, SP_NETWORK_PARTS_MAX);
+		side->network->part_total = SP_NETWORK_PARTS_MAX;
+		return -EINVAL;
+	}
+	room = SP_ARRAY_PUSH(*side->parts, *side->part_count);
+	if (!room) {
+		loader->check.no_memory = true;
+		return -ENOMEM;
+	}
+	*room = index;
+	return 0;
+}
+
 static int copy_network(struct sp_loader *loader, const struct sp_node *item,
-			const struct sp_network *network, struct sp_prefix **prefixes,
-			size_t *count)
+			const struct sp_network *network, const struct side *side)
 {
 	__sp_free struct sp_prefix *listed = NULL;
 	const struct sp_prefix *items = network->in;
@@ -78,7 +126,7 @@ static int copy_network(struct sp_loader *loader, const struct sp_node *item,
 		items = listed;
 	loader->check.no_memory |= r == -ENOMEM;
 	for (size_t i = 0; i < item_count && r == 0; i++) {
-		r = push_prefix(loader, item, &items[i], prefixes, count);
+		r = push_prefix(loader, item, &items[i], side);
 		loader->network_items += r == 0;
 	}
 	return r < 0 || !item_count ? -EINVAL : 0; /* an empty network has an error of its own */
@@ -98,10 +146,10 @@ static bool is_word(const char *text)
 	return strpbrk(text, letters) && !sp_looks_like_address(text);
 }
 
-/* Read the name of a network within another. Returns 0; -EINVAL, reported. */
-static int read_name(struct sp_loader *loader, const struct sp_node *item,
-		     struct sp_prefix **prefixes, size_t *count)
+/* A network within another. Returns 0; -EINVAL, reported. */
+static int read_name(struct sp_loader *loader, const struct sp_node *item, const struct side *side)
 {
+	const struct sp_network *network;
 	const struct sp_symbols *const tables[] = { &loader->networks };
 	struct sp_symbol *symbol = sp_symbols_find(&loader->networks, item->text);
 
@@ -116,13 +164,14 @@ static int read_name(struct sp_loader *loader, const struct sp_node *item,
 	symbol->is_used = true;
 	resolve(loader, item, symbol);
 	if (symbol->state == SP_SYMBOL_OPEN)
-		return -EINVAL; /* reported: the networks contain each other */
-	return copy_network(loader, item, &loader->policy->networks[symbol->index], prefixes,
-			    count);
+		return -EINVAL; /* reported: it goes round */
+	network = &loader->policy->networks[symbol->index];
+	return sp_network_is_fixed(network) ? copy_network(loader, item, network, side)
+					    : push_part(loader, item, symbol->index, side);
 }
 
-static int read_prefixes(struct sp_loader *loader, const struct sp_node *node, const char *what,
-			 struct sp_prefix **prefixes, size_t *count)
+static int read_side(struct sp_loader *loader, const struct sp_node *node, const char *what,
+		     const struct side *side)
 {
 	struct sp_check *check = &loader->check;
 	int result = sp_read_items(check, node, what);
@@ -135,11 +184,11 @@ static int read_prefixes(struct sp_loader *loader, const struct sp_node *node, c
 
 		if (item->kind == SP_NODE_SCALAR && *item->text &&
 		    (sp_symbols_find(&loader->networks, item->text) || is_word(item->text)))
-			r = read_name(loader, item, prefixes, count);
+			r = read_name(loader, item, side);
 		else
 			r = sp_read_prefix(check, item, "address", &prefix) < 0
 				    ? -EINVAL
-				    : push_prefix(loader, item, &prefix, prefixes, count);
+				    : push_prefix(loader, item, &prefix, side);
 		if (r == -ENOMEM)
 			return r;
 		result = r < 0 ? r : result;
@@ -152,6 +201,8 @@ static void check_not_empty(struct sp_loader *loader, const struct sp_node *exce
 {
 	__sp_cleanup(sp_ranges_done) struct sp_ranges in = { 0 }, holes = { 0 };
 
+	if (network->part_count)
+		return; /* it depends on the moment */
 	if (sp_ranges_make(network->in, network->in_count, NULL, 0, &in) < 0 ||
 	    sp_ranges_make(network->except, network->except_count, NULL, 0, &holes) < 0)
 		loader->check.no_memory = true;
@@ -161,37 +212,61 @@ static void check_not_empty(struct sp_loader *loader, const struct sp_node *exce
 			  network->name);
 }
 
+/* Keys that say nothing of a network of this kind. @allowed: a bit a key. */
+static void report_strays(struct sp_loader *loader, const struct sp_node *const *values,
+			  unsigned allowed, const char *where)
+{
+	for (size_t i = 0; i < KEY_COUNT; i++)
+		if (values[i] && !(allowed & 1u << i))
+			sp_report(&loader->check, values[i], "\"%s\" belongs to a network %s",
+				  network_keys[i].name,
+				  i == IN || i == EXCEPT ? where
+				  : i == TTL_MIN         ? "by \"dns\""
+				  : i == ON_STALE        ? "by \"file\""
+							 : "by \"dns\" or \"file\"");
+}
+
 static void read_in_except(struct sp_loader *loader, const struct sp_node *body,
+			   const struct sp_node *const *values, bool is_complete,
 			   struct sp_network *network)
 {
-	const struct sp_node *values[SP_ARRAY_LEN(network_keys)];
+	const struct side in = side_in(network), except = side_except(network);
 	struct sp_check *check = &loader->check;
-	int r = sp_read_map(check, body, "a network", network_keys, SP_ARRAY_LEN(network_keys),
-			    values);
+	int r;
 
-	if (r < 0)
-		return;
-	if (sp_has_key(body, "dns") || sp_has_key(body, "file"))
-		return; /* reported; its other keys are not worth a report */
-	for (size_t i = TTL_MIN; i < SP_ARRAY_LEN(network_keys); i++) {
-		if (values[i])
-			sp_report(check, values[i],
-				  "\"%s\" belongs to a network by \"dns\" or \"file\"",
-				  network_keys[i].name);
-	}
+	report_strays(loader, values, 1u << IN | 1u << EXCEPT, "");
 	if (!values[IN]) {
-		if (r == 0 && !sp_has_key(body, "in"))
+		if (is_complete && !sp_has_key(body, "in"))
 			sp_report(check, body,
 				  "a network needs \"in\": { in: [10.20.0.0/16], except: "
 				  "[10.20.9.9] }");
 		return;
 	}
-	r = read_prefixes(loader, values[IN], "\"in\"", &network->in, &network->in_count);
-	if (values[EXCEPT] &&
-	    read_prefixes(loader, values[EXCEPT], "\"except\"", &network->except,
-			  &network->except_count) == 0 &&
+	r = read_side(loader, values[IN], "\"in\"", &in);
+	if (values[EXCEPT] && read_side(loader, values[EXCEPT], "\"except\"", &except) == 0 &&
 	    r == 0)
 		check_not_empty(loader, values[EXCEPT], network);
+}
+
+/* Each of `in` and `file` is a network of its own kind. */
+static void read_body(struct sp_loader *loader, const struct sp_node *body,
+		      struct sp_network *network)
+{
+	static const char own[] = "of its own; make one of both: { in: [NAME, 10.20.0.0/16] }";
+	const struct sp_node *values[KEY_COUNT];
+	int r = sp_read_map(&loader->check, body, "a network", network_keys, KEY_COUNT, values);
+
+	if (r < 0)
+		return;
+	if (sp_has_key(body, "dns"))
+		return; /* reported; its other keys are not worth a report */
+	if (sp_has_key(body, "file")) {
+		report_strays(loader, values, 1u << FILE_ | 1u << MAX_AGE | 1u << ON_STALE, own);
+		sp_load_file_network(loader, values[FILE_], values[MAX_AGE], values[ON_STALE],
+				     network);
+	} else {
+		read_in_except(loader, body, values, r == 0, network);
+	}
 }
 
 void sp_load_networks(struct sp_loader *loader, const struct sp_node *section)
@@ -220,16 +295,17 @@ static void resolve(struct sp_loader *loader, const struct sp_node *item, struct
 {
 	struct sp_network *network = &loader->policy->networks[symbol->index];
 	const struct sp_node *body = symbol->node->next;
+	const struct side in = side_in(network);
 
 	if (!sp_symbol_open(loader, item, "network", symbol))
 		return;
 	if (body->kind == SP_NODE_MAP)
-		read_in_except(loader, body, network);
+		read_body(loader, body, network);
 	else if (body->kind == SP_NODE_SCALAR && *body->text == '\0')
 		sp_report(&loader->check, symbol->node, "network %s has no value",
 			  sp_show(symbol->name).quoted);
 	else
-		read_prefixes(loader, body, "a network", &network->in, &network->in_count);
+		read_side(loader, body, "a network", &in);
 	sp_symbol_close(loader, symbol);
 }
 

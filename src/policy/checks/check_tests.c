@@ -195,15 +195,39 @@ static void load_from(struct sp_loader *loader, const struct sp_node *node, stru
 	}
 }
 
-/* Add the first address that is not excepted of each prefix. */
-static void add_network(struct sp_loader *loader, const struct sp_node *node,
-			const struct sp_network *network, struct sp_test *test)
+/* The network with what the fixtures say it holds; NULL: nothing, reported, or no memory. */
+static const struct sp_network *fill_network(struct sp_loader *loader, const struct sp_node *node,
+					     uint32_t index)
 {
-	__sp_cleanup(sp_ranges_done) struct sp_ranges ranges = { 0 };
-	size_t had = test->to_count, work = network->in_count + network->except_count;
+	const struct sp_network *network = &loader->policy->networks[index];
 
-	if (loader->test_work_left == 0)
+	if (sp_network_is_fixed(network))
+		return network;
+	if (!loader->filled && sp_policy_fill_fixtures(loader->policy, &loader->filled) < 0) {
+		loader->check.no_memory = true;
+		return NULL;
+	}
+	if (loader->filled->networks[index].in_count)
+		return &loader->filled->networks[index];
+	if (network->kind != SP_NETWORK_FEED || network->file) /* else reported */
+		sp_report(&loader->check, node,
+			  "a test to %s needs to know what its file holds: fixtures: { feeds: { "
+			  "NAME: [192.0.2.0/24] } }",
+			  sp_show(network->name).quoted);
+	return NULL;
+}
+
+/* The first address of each prefix that is not excepted. */
+static void add_network(struct sp_loader *loader, const struct sp_node *node, uint32_t index,
+			struct sp_test *test)
+{
+	const struct sp_network *network = fill_network(loader, node, index);
+	__sp_cleanup(sp_ranges_done) struct sp_ranges ranges = { 0 };
+	size_t had = test->to_count, work;
+
+	if (loader->test_work_left == 0 || !network)
 		return; /* reported */
+	work = network->in_count + network->except_count;
 	if (work >= loader->test_work_left) {
 		sp_report(&loader->check, node,
 			  "the networks of the tests have more than %u prefixes; this is the "
@@ -281,11 +305,11 @@ static void load_destination(struct sp_loader *loader, const struct sp_node *nod
 	network = sp_symbols_find(&loader->networks, text);
 	if (network) {
 		network->is_used = true;
-		add_network(loader, node, &policy->networks[network->index], test);
+		add_network(loader, node, network->index, test);
 	} else if (strcmp(text, "self") == 0) {
 		add_self(loader, node, test);
 	} else if (strcmp(text, "internet") == 0) {
-		add_network(loader, node, &policy->networks[policy->internet], test);
+		add_network(loader, node, policy->internet, test);
 	} else if (strcmp(text, "any") == 0) {
 		sp_report(check, node, "a test goes to one place: name an address or a network");
 	} else if (sp_symbols_find(&loader->roles, text)) {

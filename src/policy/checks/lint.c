@@ -64,6 +64,8 @@ static unsigned families_of(struct lint *lint, uint32_t network)
 	const struct sp_ranges *ranges = sp_overlap_ranges(&lint->overlap, network);
 	unsigned families = 0;
 
+	if (!sp_network_is_fixed(&lint->policy->networks[network]))
+		return FAMILY_BOTH; /* it depends on the moment */
 	if (lint->families[network])
 		return lint->families[network];
 	for (size_t i = 0; i < ranges->count && families != FAMILY_BOTH; i++)

@@ -5,6 +5,7 @@
 #ifndef SALLYPORT_POLICY_LOADER_H
 #define SALLYPORT_POLICY_LOADER_H
 
+#include "policy/addresses/filled.h"
 #include "policy/checks/symbols.h"
 #include "policy/model.h"
 #include "yaml/document.h"
@@ -58,6 +59,7 @@ struct sp_loader {
 	size_t service_items;        /* services written into rules and tests so far */
 	size_t network_items;        /* prefixes that names within networks became so far */
 	unsigned nesting;            /* of the names that are being made out */
+	struct sp_policy *filled;    /* for tests, by the fixtures, once one of them asks */
 	size_t test_destinations;    /* addresses written into tests so far */
 	size_t test_work_left;       /* prefixes that may still be looked through for them */
 };
@@ -88,6 +90,12 @@ void sp_load_networks(struct sp_loader *loader, const struct sp_node *section);
 void sp_load_services(struct sp_loader *loader, const struct sp_node *section);
 void sp_load_limits(struct sp_loader *loader, const struct sp_node *section);
 void sp_load_schedules(struct sp_loader *loader, const struct sp_node *section);
+/* A network by file. Each takes the value of its key; NULL: it is not there, or was reported. */
+void sp_load_file_network(struct sp_loader *loader, const struct sp_node *file,
+			  const struct sp_node *max_age, const struct sp_node *on_stale,
+			  struct sp_network *network);
+/* `feeds` of the fixtures: what files hold in tests. */
+void sp_load_fixture_feeds(struct sp_loader *loader, const struct sp_node *node);
 /* After all networks, all services are loaded: what each of them stands for. */
 void sp_resolve_networks(struct sp_loader *loader);
 void sp_resolve_services(struct sp_loader *loader);

@@ -43,8 +43,14 @@ static bool network_covers(struct sp_overlap *overlap, uint32_t outer, uint32_t 
 	const struct sp_ranges *a = sp_overlap_ranges(overlap, outer),
 			       *b = sp_overlap_ranges(overlap, inner);
 
+	const struct sp_network *networks = overlap->policy->networks;
+
 	overlap->work += b->count;
-	return outer == inner || (b->count > 0 && sp_ranges_contain(a, b));
+	if (outer == inner)
+		return true;
+	/* of what a file holds nothing is known here */
+	return sp_network_is_fixed(&networks[outer]) && sp_network_is_fixed(&networks[inner]) &&
+	       b->count > 0 && sp_ranges_contain(a, b);
 }
 
 /* Are both the same user? A user whose provider is not known is nobody, and equals no other. */
