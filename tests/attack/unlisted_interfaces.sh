@@ -49,13 +49,14 @@ while True:
 # Prints what answered, each with its address; all are asked at once.
 ask='
 import socket, sys, threading
+def say(line): sys.stdout.write(line + "\n") # in one piece: several threads do
 def one(kind, name, to):
     s = socket.socket(socket.AF_INET6 if ":" in to else socket.AF_INET, kind); s.settimeout(0.4)
     for n in range(3):
         try:
             if name == "udp" or n == 0: s.connect((to, 7001))
             if name == "udp": s.send(b"ping")
-            if s.recv(10): return print(name, to, flush=True)
+            if s.recv(10): return say(name + " " + to)
         except OSError: pass
 for to in sys.argv[1:]:
     for kind, name in (socket.SOCK_DGRAM, "udp"), (socket.SOCK_STREAM, "tcp"):

@@ -37,7 +37,9 @@ def try_password(source, number):
         with context.wrap_socket(opened(source)) as secure:
             secure.sendall(f'POST /api/v1/login HTTP/1.1\r\nHost: g\r\nContent-Type: application/json\r\n'
                            f'Content-Length: {len(body)}\r\n\r\n{body}'.encode())
-            print(source, secure.recv(64).split(b'\r\n')[0].decode(), flush=True)
+            answer = secure.recv(64).split(b'\r\n')[0].decode()
+            sys.stdout.write(f'{source} {answer}\n')  # in one piece: several threads do
+            sys.stdout.flush()
     except OSError:
         pass
 

@@ -13,12 +13,17 @@ import threading
 import time
 
 
+def note(line):
+    sys.stdout.write(line + "\n")  # in one piece: several threads do
+    sys.stdout.flush()
+
+
 def hear(sock):
     while True:
         try:
             for line in sock.recv(4096).decode(errors="replace").split("\n"):
                 if line:
-                    print(line, flush=True)
+                    note(line)
         except OSError:
             time.sleep(0.1)
 
@@ -64,7 +69,7 @@ def serve_udp(port):
     while True:
         data, who = sock.recvfrom(4096)
         people.add(who)
-        print(data.decode(errors="replace").strip(), flush=True)
+        note(data.decode(errors="replace").strip())
 
 
 def serve(port):
