@@ -182,6 +182,9 @@ gate doctor doctor
 reply audit.query limit=1000
 gate audit audit
 gate "audit verify" audit verify
+lab_gate audit --json >"$LAB_DIR/records"
+sed 's/tcp.80/tcp\/79/' "$LAB_DIR/policy.yaml" >"$LAB_DIR/changed.yaml"
+gate "replay --from" replay "$LAB_DIR/changed.yaml" --from "$LAB_DIR/records" --gateway "$LAB_ROOT/etc/sallyport/sallyport.yaml"
 record=$(lab_gate audit --json --event deny --user ana --rule default --limit 1)
 reply explain "record=$record"
 gate explain explain --record "$record"

@@ -13,6 +13,10 @@ known=(
 	'sallyport detach'
 	'sallyport detach --yes'
 	'sallyportd --unload --yes'
+	'sallyport plan policy.yaml'
+	'sallyport plan policy.yaml --against former.yaml'
+	'sallyport audit --since 7d --json >week.jsonl'
+	'sallyport replay policy.yaml --from week.jsonl --gateway /etc/sallyport/sallyport.yaml'
 	'sallyport reload'
 	'sallyport backup /root/gateway.tar --with-audit'
 	'sallyport restore /root/gateway.tar'
@@ -29,6 +33,7 @@ known=(
 )
 here() { # here COMMAND : with this lab's names for the page's places
 	sed "s#/root/#$LAB_DIR/#; s#/run/netns/gw#/run/netns/$LAB-gateway#; s#/srv/gw#$LAB_ROOT#; s# policy.yaml# $LAB_DIR/next.yaml#
+		s# former.yaml# $LAB_DIR/policy.yaml#; s#week.jsonl#$LAB_DIR/week.jsonl#; s#/etc/sallyport/#$LAB_ROOT&#
 		s#0123456789ab#${first:-}#" <<<"$1"
 }
 gives() { # gives CODE COMMAND : one the page shows, as root on the gateway
@@ -77,6 +82,14 @@ expect "the fault is mended" lab_wait 10 gives 0 'sallyport reload'
 lab_start_watchdog || exit 1
 first=$(running)
 { cat "$LAB_DIR/policy.yaml"; echo '# another'; } >"$LAB_DIR/next.yaml"
+expect "a plan says that it changes nothing" gives 0 'sallyport plan policy.yaml'
+expect "beside another file too" gives 0 'sallyport plan policy.yaml --against former.yaml'
+expect "what happened is written down" gives 0 'sallyport audit --since 7d --json >week.jsonl'
+expect "and decided as it was" gives 0 'sallyport replay policy.yaml --from week.jsonl --gateway /etc/sallyport/sallyport.yaml'
+expect "ana's packets among it" eval '! grep -q " 0 judged" "$LAB_DIR/said"'
+sed 's/allow: {from: engineer/deny: {from: engineer/' "$LAB_DIR/policy.yaml" >"$LAB_DIR/shut.yaml"
+expect "a policy that denies them differs" gives 1 "sallyport replay $LAB_DIR/shut.yaml --from week.jsonl --gateway /etc/sallyport/sallyport.yaml"
+expect "and says whose packets" grep -q '^- ana (corp) to .* now deny by ' "$LAB_DIR/said"
 expect "an apply waits" begins 'sallyport apply --confirm 60s policy.yaml'
 expect "status says so" gives 0 'sallyport status'
 expect "confirmed, it stays" gives 0 'sallyport confirm'

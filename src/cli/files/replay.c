@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* sallyport replay: the packets of a capture, judged in order with flow state, a line each. */
+/* sallyport replay: the packets of a capture, judged in order with flow state, a line each; or what
+ * an audit log has, decided by another policy. */
 #include <errno.h>
 #include <inttypes.h>
 #include <netinet/in.h>
@@ -13,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "cli/cli.h"
+#include "cli/files/replay_records.h"
 #include "cli/files/source.h"
 #include "io/files/files.h"
 #include "io/loop/clock.h"
@@ -296,9 +298,12 @@ static enum sp_hook find_hook(const char *text)
 int sp_cli_replay(struct sp_cli *cli, int argc, char **argv)
 {
 	__sp_cleanup(sp_policy_source_done) struct sp_policy_source source = SP_POLICY_SOURCE_INIT;
-	const char *capture = NULL, *hook = NULL, *plane = NULL, *machine = NULL, *path[1];
+	const char *capture = NULL, *records = NULL, *hook = NULL, *plane = NULL, *machine = NULL,
+		   *path[1];
 	const struct sp_option options[] = {
 		{ "pcap", NULL, &capture, "CAPTURE", "pcap or pcapng file" },
+		{ "from", NULL, &records, "AUDIT",
+		  "instead: records of sallyport audit --json; what is decided otherwise" },
 		{ "hook", NULL, &hook, "HOOK",
 		  "auto (default), vpn-in, vpn-out, edge-in, inside-in", hooks },
 		{ "plane", NULL, &plane, "PLANE", sp_cli_plane_help(), sp_cli_plane_values() },
@@ -315,12 +320,20 @@ int sp_cli_replay(struct sp_cli *cli, int argc, char **argv)
 	r = sp_cli_options(cli, "replay", argc, argv, options, path, 1, &path_count);
 	if (r != 0)
 		return sp_cli_options_exit(r);
-	if (path_count != 1 || !capture)
-		return sp_cli_fail(SP_EXIT_USAGE, "replay needs a policy file and --pcap CAPTURE");
+	if (path_count != 1 || !capture == !records)
+		return sp_cli_fail(SP_EXIT_USAGE,
+				   "replay needs a policy file and one of --pcap CAPTURE and "
+				   "--from AUDIT");
+	if (records && (hook || plane))
+		return sp_cli_fail(SP_EXIT_USAGE,
+				   "--hook and --plane go with --pcap: a record says its hook, and "
+				   "the reference judges it");
 	sp_cli_choose_planes(plane, &planes);
 	replay.hook = find_hook(hook);
 	r = sp_policy_source_open(cli, path[0], machine, &source);
 	if (r != SP_EXIT_OK)
 		return r;
+	if (records)
+		return sp_cli_replay_records(cli, &source, records);
 	return judge_capture(&replay, capture);
 }

@@ -384,6 +384,48 @@ services: { ssh: tcp/22 }
             (4, 'allow', None, 'ethertype'), (5, 'deny', None, 'ethertype'), (6, 'deny', 'payroll-closed', 'policy'),
             (7, 'deny', None, 'truncated')])
 
+    KEYS = ('v seq time boot gateway generation revision event user session roles peer src sport dst dport proto iface hook '
+            'verdict rule reason packets bytes').split()
+
+    def log(self, *records):
+        path = os.path.join(self.folder.name, 'records.jsonl')
+        with open(path, 'w', encoding='utf-8') as file:
+            for number, record in enumerate(records, 1):
+                line = dict.fromkeys(self.KEYS) | {'v': 1, 'seq': number, 'time': '2026-11-22T03:10:00.000000000Z'} | record
+                file.write(json.dumps(line | {'prev': '0' * 64}) + '\n')
+        return path
+
+    def test_replay_says_what_another_policy_decides_otherwise(self):
+        def record(user, roles, src, dst, port, verdict, rule, reason='policy', hook='vpn-in'):
+            return {'event': verdict, 'user': user, 'idp': user and 'corp', 'roles': roles, 'src': src, 'sport': 4000, 'dst': dst,
+                    'dport': port, 'proto': 'tcp', 'hook': hook, 'verdict': verdict, 'rule': rule, 'reason': reason}
+        engineer = ('ana', ['engineer'], '100.64.0.7')
+        same = [record(*engineer, '10.30.2.9', 80, 'allow', 'eng-git'), record(*engineer, '10.30.9.4', 80, 'deny', 'closed'),
+                record(None, None, '10.30.2.9', '10.30.9.4', 80, 'deny', 'x', hook='inside-in'),
+                record(*engineer, '10.30.2.9', 80, 'deny', None, 'malformed'), {'event': 'gap', 'packets': 3},
+                {'event': 'deny', 'hook': 'vpn-in', 'verdict': 'deny', 'reason': 'default', 'aggregated': True}]
+        answer = self.ask('replay', self.policy, '--from', self.log(*same))
+        self.assertEqual([answer[key] for key in ('same', 'records', 'judged', 'undecided', 'differences')], [True, 5, 3, 2, []])
+        other = [record(*engineer, '10.30.2.9', 81, 'allow', 'old')] * 2 + [
+            record(*engineer, '10.30.2.9', 80, 'deny', 'default', 'default'),
+            record('bob', ['vendor'], '100.64.0.8', '10.30.2.9', 80, 'allow', 'old'),
+            record(None, None, '10.30.2.9', '100.64.0.9', 80, 'allow', 'old', hook='inside-in')]
+        answer = self.ask('replay', self.policy, '--from', self.log(*same, *other), code=1)
+        self.assertEqual([(one['user'], one['service'], one['was']['rule'], one['is']['verdict'], one['is']['rule'], one['count'])
+                          for one in answer['differences']],
+                         [('ana', 'tcp/81', 'old', 'deny', 'default', 2), ('ana', 'tcp/80', 'default', 'allow', 'eng-git', 1),
+                          ('bob', 'tcp/80', 'old', 'deny', None, 1)])
+        self.assertEqual(answer['unknown'], 1)
+        done = self.run_it('replay', self.policy, '--from', self.log(*other), code=1)
+        self.assertIn('- ana (corp) to 10.30.2.9 tcp/81: allow by old, now deny by default  (2)\n', done.stdout)
+        self.assertIn('+ ana (corp) to 10.30.2.9 tcp/80: deny by default, now allow by eng-git  (1)\n', done.stdout)
+
+    def test_replay_refuses_what_is_no_log(self):
+        self.run_it('replay', self.policy, '--from', self.policy, code=2)
+        self.run_it('replay', self.policy, '--from', os.path.join(self.folder.name, 'none'), code=2)
+        self.run_it('replay', self.policy, '--from', self.log(), '--hook', 'vpn-in', code=2)
+        self.run_it('replay', self.policy, '--from', self.log(), '--pcap', self.policy, code=2)
+
     def test_replay_refuses_what_is_no_capture(self):
         self.replay(b'not a capture at all, but long enough', code=1)
         self.assertEqual([line.get('ok') for line in self.replay(capture([ethernet(0x0806, bytes(28))]) + b'\x01\x02', code=1)], [None, False])

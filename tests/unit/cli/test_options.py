@@ -194,7 +194,11 @@ ROWS = [
         'pcap': Shows('none.pcap', text='none.pcap'),
         'hook': Shows('inside-in', text='inside-in'),
         'plane': Shows('slow', text='--plane slow', code=2),
+        'from': Refused('records.jsonl', says='one of --pcap CAPTURE and --from AUDIT'),
         'gateway': Shows('gateway.yaml')}),
+    (['replay', 'policy.yaml', '--from', 'none.jsonl'], {
+        'hook': Refused('vpn-in', says='go with --pcap'),
+        'plane': Refused('reference', says='go with --pcap')}),
     (['plan', 'policy.yaml'], {
         'against': Shows('none.yaml', text='none.yaml'),
         'gateway': Refused('gateway.yaml', says='is for --against')}),
