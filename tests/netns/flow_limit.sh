@@ -100,6 +100,11 @@ expect "and none where there is none" same "$(lab_gate explain --from bob --to 1
 expect "another revision is applied" apply '{ name: vendor-ssh, allow: {from: contractor, to: git, services: ssh} }'
 send phone 10.30.2.9 6000 1
 expect_limited "what was used up stays so" vpn-in 3 office 6000 6
+lab_kill "$lab_daemon_pid"
+lab_start_daemon || exit 1
+expect "and another, after a restart" apply
+send phone 10.30.2.9 6000 1
+expect_limited "it stays so still" vpn-in 4 office 6000 6
 expect "bob signs in again" eval 'lab_gate session revoke bob && lab_sign_in phone bob partner vendors'
 sent() { send phone 10.30.2.9 6000 1 && [ "$(heard office 6000)" -gt 6 ]; }
 expect "a new session has its own" lab_wait 10 sent

@@ -229,6 +229,9 @@ static inline size_t sp_ebpf_holder_bytes(const struct sp_ebpf *plane)
  * session's bucket is full, and so is that of a rule with another limit. */
 void sp_ebpf_limits_switched(struct sp_ebpf *plane, const struct sp_ebpf_slots *slots,
 			     const struct sp_limit_terms *terms, size_t count);
+/* The buckets are those of these limits already, and stay as they are. */
+void sp_ebpf_limits_adopted(struct sp_ebpf *plane, const struct sp_ebpf_slots *slots,
+			    const struct sp_limit_terms *terms, size_t count);
 /* Unmap and close the state maps and those of a former build. Pins stay. Allowed after a
  * sp_ebpf_state_open that failed half-way. */
 void sp_ebpf_state_close(struct sp_ebpf *plane);

@@ -2,7 +2,9 @@
 /* What a plane does when it opens: adopt the running revision, and complete or undo a switch that
  * was killed. */
 #include <inttypes.h>
+#include <string.h>
 
+#include "base/array.h"
 #include "plane/ebpf/entries.h"
 
 static int open_revision_program(const char *pin_dir, uint64_t revision, enum sp_hook hook)
@@ -15,6 +17,50 @@ static int open_revision_program(const char *pin_dir, uint64_t revision, enum sp
 	for (int h = 1; h < SP_HOOK_PROGRAM_COUNT; h++)
 		sp_closep(&programs[h]);
 	return fd;
+}
+
+/* The rows of the limits that @program was loaded with. Returns a descriptor; -1: it has none, or
+ * nobody may open a map by its number. */
+static int open_limits(int program, uint32_t *ret_count)
+{
+	__u32 ids[2 * SP_EBPF_MAPS_MAX], len = sizeof(struct bpf_prog_info);
+	struct bpf_prog_info of = { .nr_map_ids = SP_ARRAY_LEN(ids), .map_ids = (uintptr_t)ids };
+
+	if (bpf_prog_get_info_by_fd(program, &of, &len) < 0)
+		return -1;
+	for (__u32 i = 0; i < of.nr_map_ids && i < SP_ARRAY_LEN(ids); i++) {
+		__sp_close int fd = bpf_map_get_fd_by_id(ids[i]);
+		struct bpf_map_info map = { 0 };
+
+		len = sizeof(map);
+		if (fd < 0 || bpf_map_get_info_by_fd(fd, &map, &len) < 0 ||
+		    strcmp(map.name, "sp_limit") != 0 ||
+		    map.value_size != sizeof(struct sp_limit_terms))
+			continue;
+		*ret_count = map.max_entries;
+		return SP_TAKE_FD(fd);
+	}
+	return -1;
+}
+
+/* Whose the buckets are, a former daemon knew, and the programs' own rows say. Where nobody may read
+ * those, the next switch fills the buckets. */
+static void adopt_limits(struct sp_ebpf_staged *staged)
+{
+	uint32_t count = 0;
+	__sp_close int fd = open_limits(staged->program[SP_HOOK_VPN_IN], &count);
+
+	staged->limit = fd < 0 ? NULL : calloc(count, sizeof(*staged->limit));
+	for (uint32_t i = 0; staged->limit && i < count; i++) {
+		struct sp_limit_terms *terms = &staged->limit[staged->limit_count];
+
+		if (bpf_map_lookup_elem(fd, &i, terms) < 0 || !terms->id)
+			continue;
+		staged->limit_count++;
+		if (terms->key == SP_LIMIT_BY_SESSION && terms->rate &&
+		    terms->slot < SP_LIMIT_SESSION_SLOTS)
+			staged->slots.id[terms->slot] = terms->id;
+	}
 }
 
 /* *@ret_staged is the caller's. */
@@ -40,6 +86,7 @@ static int adopt(struct sp_ebpf *plane, uint64_t revision, const char *link,
 				    "there; " SP_EBPF_UNLOAD,
 				    plane->pin_dir, link, revision);
 	}
+	adopt_limits(staged);
 	*ret_staged = staged;
 	return 0;
 }
@@ -122,6 +169,9 @@ int sp_ebpf_settle(struct sp_ebpf *plane, struct sp_plane_error *error)
 
 	if (revision)
 		r = adopt(plane, revision, "running", &plane->running, error);
+	if (r == 0 && plane->running)
+		sp_ebpf_limits_adopted(plane, &plane->running->slots, plane->running->limit,
+				       plane->running->limit_count);
 	if (r == 0)
 		r = sp_ebpf_entries_read(plane, &entries, error);
 	if (r < 0)

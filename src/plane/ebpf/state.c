@@ -429,10 +429,16 @@ static void switch_rules(struct sp_ebpf *plane, const struct sp_limit_terms *ter
 			continue;
 		store(&plane->rule_buckets[rule], 0, __ATOMIC_RELAXED);
 	}
+}
+
+void sp_ebpf_limits_adopted(struct sp_ebpf *plane, const struct sp_ebpf_slots *slots,
+			    const struct sp_limit_terms *terms, size_t count)
+{
 	memset(plane->rule_limit, 0, sizeof(plane->rule_limit));
 	for (size_t i = 0; i < count; i++)
-		if (terms[i].key == SP_LIMIT_BY_RULE)
+		if (terms[i].key == SP_LIMIT_BY_RULE && terms[i].slot < SP_RULE_MAX)
 			plane->rule_limit[terms[i].slot] = terms[i].id;
+	plane->slots = *slots;
 }
 
 void sp_ebpf_limits_switched(struct sp_ebpf *plane, const struct sp_ebpf_slots *slots,
@@ -446,7 +452,7 @@ void sp_ebpf_limits_switched(struct sp_ebpf *plane, const struct sp_ebpf_slots *
 			store(&plane->holder_buckets[number * SP_LIMIT_SESSION_SLOTS + slot], 0,
 			      __ATOMIC_RELAXED);
 	}
-	plane->slots = *slots;
+	sp_ebpf_limits_adopted(plane, slots, terms, count);
 }
 
 int sp_ebpf_session_put(struct sp_ebpf *plane, uint32_t number, const struct sp_session *session)
