@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "net/addr.h"
 
 static void finish(struct sp_attempt *attempt, int result)
 {
@@ -34,19 +35,22 @@ static void became_ready(void *arg, uint32_t events)
 	finish(attempt, -error);
 }
 
-/* A socket of IPv6 speaks IPv4 as well, to an address in the 16-byte form. */
+/* Each family by a socket of its own: a kernel without IPv6 has none of that. */
 static int connect_to(const struct sp_target *target, int *ret_fd)
 {
-	struct sockaddr_in6 to = { .sin6_family = AF_INET6, .sin6_port = htons(target->port) };
-	__sp_close int fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int off = 0;
+	const bool is_v4 = sp_addr_is_v4(&target->addr);
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(target->port) };
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(target->port) };
+	__sp_close int fd =
+		socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return sp_errno();
-	memcpy(&to.sin6_addr, &target->addr, sizeof(to.sin6_addr));
-	if (setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) < 0)
-		return sp_errno();
-	if (connect(fd, (struct sockaddr *)(void *)&to, sizeof(to)) < 0 && errno != EINPROGRESS)
+	memcpy(&v4.sin_addr, &target->addr.b[12], sizeof(v4.sin_addr));
+	memcpy(&v6.sin6_addr, target->addr.b, sizeof(v6.sin6_addr));
+	if (connect(fd, is_v4 ? (const struct sockaddr *)&v4 : (const struct sockaddr *)&v6,
+		    is_v4 ? sizeof(v4) : sizeof(v6)) < 0 &&
+	    errno != EINPROGRESS)
 		return sp_errno();
 	*ret_fd = SP_TAKE_FD(fd);
 	return 0;

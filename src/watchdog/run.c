@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "watchdog/run.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <time.h>
 
 #include "base/err.h"
 #include "io/files/files.h"
@@ -78,11 +80,18 @@ static int watch_signals(struct process *process)
 				       : sp_loop_watch(process->loop, &process->signals, EPOLLIN);
 }
 
+/* sallyportd, which looks whether we run, may have it for an instant. */
 static int take_lock(struct process *process)
 {
+	const struct timespec instant = { .tv_nsec = 20000000 };
 	pid_t holder = 0;
-	int r = sp_lock_take(process->paths.watchdog_lock, &process->lock_fd, &holder);
+	int r = -EWOULDBLOCK;
 
+	for (int tries = 0; tries < 5 && r == -EWOULDBLOCK; tries++) {
+		if (tries)
+			nanosleep(&instant, NULL);
+		r = sp_lock_take(process->paths.watchdog_lock, &process->lock_fd, &holder);
+	}
 	if (r == -EWOULDBLOCK)
 		sp_log_error("another sallyport-watchdog runs (pid %d): end that one first",
 			     (int)holder);

@@ -22,38 +22,38 @@ def serve(connection):
             lines.flush()
         except OSError:
             break
-listener = socket.create_server(("10.30.0.1", 2222))
+listener = socket.create_server(("::", 2222), family=socket.AF_INET6, dualstack_ipv6=True)
 while True:
     threading.Thread(target=serve, args=listener.accept()[:1], daemon=True).start()
 '
 # One connection, one command, however long it takes; exits as the command did.
 type_in='
 import socket, sys
-connection = socket.create_connection(("10.30.0.1", 2222), timeout=10)
+connection = socket.create_connection((sys.argv[1], 2222), timeout=10)
 connection.settimeout(240)
-connection.sendall(sys.argv[1].encode() + b"\n")
+connection.sendall(sys.argv[2].encode() + b"\n")
 for line in connection.makefile():
     print(line, end="")
     if line.startswith("exit "):
         sys.exit(int(line.split()[1]))
 sys.exit(99)
 '
-from_office() { lab_in office /usr/bin/python3 -c "$type_in" "$*"; }
-gets_in() { lab_in office timeout 3 bash -c 'exec 3<>/dev/tcp/10.30.0.1/2222'; }
+from_office() { lab_in office /usr/bin/python3 -c "$type_in" "$@"; } # from_office ADDRESS COMMAND
+gets_in() { lab_in office timeout 3 bash -c "exec 3<>/dev/tcp/${1:-10.30.0.1}/2222"; }
 applied() { # applied GENERATION : its state, of the latest apply of it
 	lab_gate history --json | /usr/bin/python3 -c '
 import json, sys
 print(next(g["state"] for g in map(json.loads, sys.stdin) if g["generation"] == sys.argv[1]))' "$1"
 }
-is_cut_off() { [ "$(running)" != "$kept" ] && ! gets_in; } # by the policy that waits, not by a busy machine
+is_cut_off() { [ "$(running)" != "$kept" ] && ! gets_in "$@"; } # by the policy that waits, not by a busy machine
 running() { lab_gate status --json | field "r['generation']"; }
 pending() { lab_gate status --json | field "r['pending'] and r['pending']['generation']"; }
 warned() { lab_gate status --json | grep -q "\"$1\""; }
 
 
 lab_up
-lab_policy | sed 's#to: self, service: ssh#to: self, services: [ssh, tcp/2222]#' >"$LAB_DIR/kept.yaml"
-lab_policy >"$LAB_DIR/cut.yaml"
+lab_policy | sed 's#office:  10.30.0.0/16#office:  [10.30.0.0/16, "2001:db8:30::/48"]#' >"$LAB_DIR/cut.yaml"
+sed 's#to: self, service: ssh#to: self, services: [ssh, tcp/2222]#' "$LAB_DIR/cut.yaml" >"$LAB_DIR/kept.yaml"
 for folder in var:64m run:1m; do
 	mkdir -p "$LAB_ROOT/${folder%:*}"
 	mount -t tmpfs -o "size=${folder#*:}" none "$LAB_ROOT/${folder%:*}" && small+=("$LAB_ROOT/${folder%:*}")
@@ -71,10 +71,12 @@ lab_gate apply --confirm 10s "$LAB_DIR/cut.yaml" >"$LAB_DIR/said" 2>&1
 expect "without a watchdog it is refused: exit 1" same $? 1
 expect "and says what to start" grep -q 'sallyport-watchdog does not answer' "$LAB_DIR/said"
 expect "nothing changed" same "$(running)" "$kept"
+expect "status says that none runs" grep -q 'watchdog *does not run' <(lab_gate status)
 
 # ---- over its own connection ----
 lab_start_watchdog || exit 1
-from_office "SSH_CONNECTION='10.30.2.9 50000 10.30.0.1 2222' sallyport apply --root $LAB_ROOT --confirm 15s $LAB_DIR/cut.yaml" >"$LAB_DIR/said" 2>&1 &
+expect "status says so no more" fails grep -q 'watchdog' <(lab_gate status)
+from_office 10.30.0.1 "SSH_CONNECTION='10.30.2.9 50000 10.30.0.1 2222' sallyport apply --root $LAB_ROOT --confirm 15s $LAB_DIR/cut.yaml" >"$LAB_DIR/said" 2>&1 &
 office=$!
 expect "it is cut off" lab_wait 20 is_cut_off
 cut=$(running)
@@ -95,6 +97,14 @@ expect "status is loud" warned reverted
 expect "and so is the audit log" eval 'lab_gate audit --json | grep -q "\"event\":\"revert\""'
 expect "nothing is pending" same "$(pending)" None
 expect "the administrator gets in" gets_in
+expect "and over IPv6" gets_in 2001:db8:30::1
+from_office 2001:db8:30::1 "SSH_CONNECTION='2001:db8:30::2:9 50000 2001:db8:30::1 2222' sallyport apply --root $LAB_ROOT --confirm 15s $LAB_DIR/cut.yaml" >"$LAB_DIR/said" 2>&1 &
+office=$!
+expect "over IPv6 it is cut off as well" lab_wait 20 is_cut_off 2001:db8:30::1
+wait $office
+expect "that connection goes on, and the command says 5" same $? 5
+expect "the former policy runs" same "$(running)" "$kept"
+expect "the administrator gets in" gets_in 2001:db8:30::1
 
 # ---- the terminal is closed, and the disk is full when the time is up ----
 lab_gate apply --confirm 10s "$LAB_DIR/cut.yaml" >/dev/null 2>&1 &
@@ -129,6 +139,7 @@ for step in watched claimed; do
 	lab_gate apply --confirm 10s "$LAB_DIR/cut.yaml" >/dev/null 2>&1 &
 	waiting=$!
 	expect "killed at $step: it dies there" lab_wait 20 fails kill -0 "$lab_watchdog_pid"
+	expect "killed at $step: status is loud" lab_wait 10 warned watchdog-missing
 	lab_start_watchdog
 	wait $waiting
 	expect "killed at $step: the command says 5" same $? 5

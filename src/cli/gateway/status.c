@@ -199,6 +199,10 @@ static void print_head(const struct sp_cli *cli, json_t *reply)
 	print_answer(cli, reply);
 	print_policy(reply);
 	print_pending(cli, json_object_get(reply, "pending"));
+	if (json_is_false(json_object_get(reply, "watchdog")))
+		sp_cli_print(
+			"  watchdog    does not run: apply --confirm is refused (systemctl start "
+			"sallyport-watchdog)\n");
 	sp_cli_print(
 		"  sessions    %lld live, %lld parked (their time is up, they can sign in again)\n",
 		sp_json_integer(sessions, "live"), sp_json_integer(sessions, "parked"));

@@ -10,6 +10,7 @@
 #include "confirm/watched.h"
 #include "daemon/apply/applies.h"
 #include "daemon/apply/apply.h"
+#include "io/files/files.h"
 
 static uint64_t seconds_left(const struct sp_pending *pending)
 {
@@ -130,6 +131,7 @@ static void end(struct sp_applies *applies, enum sp_pending_state state, const c
 		sp_log_error("%s of %s cannot be removed: %s", sp_pending_state_name(state),
 			     applies->paths->run_dir, sp_err_text(r));
 	applies->confirming = (struct sp_confirming){ 0 };
+	sp_warnings_clear(applies->warnings, "watchdog-missing");
 	if (applies->revisions->running)
 		sp_apply_restage_soon(applies, why);
 	else
@@ -282,6 +284,18 @@ static void help_out(struct sp_applies *applies)
 		confirming->state = SP_PENDING_REVERTED;
 }
 
+/* Without it sallyportd alone lets the former revision return. */
+static void look_for_watchdog(struct sp_applies *applies)
+{
+	if (sp_lock_is_held(applies->paths->watchdog_lock))
+		sp_warnings_clear(applies->warnings, "watchdog-missing");
+	else
+		sp_warnings_raise(applies->warnings, "watchdog-missing",
+				  "sallyport-watchdog does not run while generation %s waits to be "
+				  "confirmed",
+				  applies->confirming.pending.generation);
+}
+
 /* An apply under way has its own hand on it until it has switched. */
 void sp_confirming_look(struct sp_applies *applies)
 {
@@ -297,6 +311,7 @@ void sp_confirming_look(struct sp_applies *applies)
 	if (found.state == SP_PENDING_NONE)
 		found.state = SP_PENDING_REVERTED; /* somebody removed it: what runs is looked at */
 	applies->confirming.state = found.state;
+	look_for_watchdog(applies);
 	help_out(applies);
 	settle(applies);
 }

@@ -75,7 +75,8 @@
 	X("sign-in-failing", "see to the provider (sallyport idp test), or to its file in idp.d")  \
 	X("stage-failed", "see the message; sallyport apply tries again")                          \
 	X("tunnel-changed", "remove what stands in the way (ip route, ip rule, sysctl)")           \
-	X("tunnel-owner", "start the engine again (systemctl restart sallyport-vpnd@vpn0)")
+	X("tunnel-owner", "start the engine again (systemctl restart sallyport-vpnd@vpn0)")        \
+	X("watchdog-missing", "systemctl start sallyport-watchdog")
 
 struct sp_warning {
 	const char *code; /* a literal */

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "daemon/ops/look.h"
 #include "daemon/ops/ops.h"
+#include "io/files/files.h"
 #include "json/text.h"
 #include "net/addr.h"
 #include "policy/answer.h"
@@ -374,6 +375,8 @@ void sp_op_status(struct sp_ops *ops, struct sp_client *client, const struct sp_
 	}
 	status = describe_daemon(ops);
 	json_object_set_new(status, "pending", sp_json_pending(ops));
+	json_object_set_new(status, "watchdog",
+			    json_boolean(sp_lock_is_held(ops->paths->watchdog_lock)));
 	json_object_update_new(status, sp_json_snapshot(snapshot));
 	json_object_update_new(status,
 			       json_pack("{s:o, s:o, s:o, s:o, s:o}", "engine",

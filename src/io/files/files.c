@@ -233,6 +233,13 @@ int sp_lock_take(const char *path, int *ret_fd, pid_t *ret_holder)
 	return 0;
 }
 
+bool sp_lock_is_held(const char *path)
+{
+	__sp_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
 /* The name without @suffix, malloc'ed. NULL: the name has no such suffix, or there is no memory
  * (*@r says so). */
 static char *stem(const char *name, const char *suffix, int *r)

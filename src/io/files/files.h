@@ -48,6 +48,9 @@ int sp_dir_make_parent(const char *path, mode_t mode);
  * its pid or 0 when it cannot be read; -errno.
  */
 int sp_lock_take(const char *path, int *ret_fd, pid_t *ret_holder);
+/* Does a process hold it? To find out takes the lock for an instant where nobody does: who must have
+ * it tries more than once. False also when it cannot be told. */
+bool sp_lock_is_held(const char *path);
 
 /* Rename @path to `@path.corrupt-<UTC time>` (a free name is found if that one is taken).
  * Returns 0 with the malloc'ed new name; -errno.

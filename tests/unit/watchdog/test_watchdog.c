@@ -274,6 +274,42 @@ static void targets_reached_throughout_confirm_it(void **state)
 	assert_string_equal(fixture->steps, " watched confirmed");
 }
 
+static int family_missing; /* of the kernel; 0: none */
+int __real_socket(int family, int type, int protocol);
+int __wrap_socket(int family, int type, int protocol);
+
+int __wrap_socket(int family, int type, int protocol)
+{
+	if (family == family_missing) {
+		errno = EAFNOSUPPORT;
+		return -1;
+	}
+	return __real_socket(family, type, protocol);
+}
+
+static void a_kernel_without_the_other_family_reaches_its_own(void **state)
+{
+	static const struct {
+		const char *address;
+		int missing;
+	} families[] = { { "::ffff:127.0.0.1", AF_INET6 }, { "::1", AF_INET } };
+	struct fixture *fixture = *state;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct sp_pending pending = pending_for(3 * SP_SECOND_NS / 2);
+		__sp_close int there = listen_on(families[i].address, &pending.targets[0]);
+
+		pending.target_count = 1;
+		pending.is_confirmed_by_targets = true;
+		family_missing = families[i].missing;
+		write_pending(fixture, &pending);
+		run_until(fixture, SP_PENDING_CONFIRMED);
+		family_missing = 0;
+		assert_int_equal(sp_pending_end(&fixture->paths, SP_PENDING_CONFIRMED), 0);
+	}
+	assert_int_equal(fixture->returned, 0);
+}
+
 static void a_target_that_is_not_reached_lets_it_return(void **state)
 {
 	struct fixture *fixture = *state;
@@ -308,6 +344,7 @@ int main(void)
 		with_fixture(of_another_boot_it_returns_at_once),
 		with_fixture(a_file_nobody_can_read_returns_at_once),
 		with_fixture(targets_reached_throughout_confirm_it),
+		with_fixture(a_kernel_without_the_other_family_reaches_its_own),
 		with_fixture(a_target_that_is_not_reached_lets_it_return),
 	};
 

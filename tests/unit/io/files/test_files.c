@@ -162,8 +162,11 @@ static void second_taker_of_a_lock_learns_who_holds_it(void **state)
 	assert_int_equal(sp_lock_take(path, &first, &holder), -EWOULDBLOCK);
 	assert_int_equal(first, -1);
 	assert_int_equal(holder, child);
+	assert_true(sp_lock_is_held(path));
 	close(to_child[1]);
 	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_false(sp_lock_is_held(path));
+	assert_false(sp_lock_is_held(scratch_path(state, "no-lock")));
 	assert_int_equal(sp_lock_take(path, &first, &holder), 0);
 	assert_int_equal(sp_lock_take(path, &second, &holder), -EWOULDBLOCK);
 	assert_int_equal(holder, getpid());
