@@ -282,15 +282,15 @@ struct {
 
 SP_SETTING __u64 sp_revision = 0;
 SP_SETTING __u32 sp_svcset_count = 1;
-SP_SETTING __u32 sp_profile_count = 1;     /* capacity of sp_verdict in profiles */
-SP_SETTING __u32 sp_protect_tunnel = 0;    /* SP_TABLES_PROTECT_TUNNEL */
-SP_SETTING __u32 sp_flow_max = 1 << 18;    /* entries of sp_flow */
-SP_SETTING __u32 sp_portal_port = 0;       /* TCP, where people sign in; 0: there is none */
-SP_SETTING __u32 sp_self_class = 0;        /* of what the gateway itself sends; 0: no rule is */
-SP_SETTING __u32 sp_self_needs_rules = 0;  /* SP_TABLES_SELF_RULES */
-SP_SETTING __u32 sp_refuse = 1;            /* answer denials of people with RST / ICMP prohibited */
-SP_SETTING __u32 sp_dhcp_ifindex[8] = {};  /* interfaces that take an address by DHCP */
-SP_SETTING __u32 sp_dhcp6_ifindex[8] = {}; /* and by DHCPv6 */
+SP_SETTING __u32 sp_profile_count = 1;    /* capacity of sp_verdict in profiles */
+SP_SETTING __u32 sp_protect_tunnel = 0;   /* SP_TABLES_PROTECT_TUNNEL */
+SP_SETTING __u32 sp_flow_max = 1 << 18;   /* entries of sp_flow */
+SP_SETTING __u32 sp_portal_port = 0;      /* TCP, where people sign in; 0: there is none */
+SP_SETTING __u32 sp_self_class = 0;       /* of what the gateway itself sends; 0: no rule is */
+SP_SETTING __u32 sp_self_needs_rules = 0; /* SP_TABLES_SELF_RULES */
+SP_SETTING __u32 sp_refuse = SP_REFUSE_BY_RESET; /* SP_REFUSE_…: how people are told of denials */
+SP_SETTING __u32 sp_dhcp_ifindex[8] = {};        /* interfaces that take an address by DHCP */
+SP_SETTING __u32 sp_dhcp6_ifindex[8] = {};       /* and by DHCPv6 */
 SP_SETTING __u32 sp_recorder_hook = SP_HOOK_EDGE_OUT; /* edge_out: or SP_HOOK_INSIDE_OUT */
 SP_SETTING __u64 sp_seed = 0; /* where keys of sp_tally lie: nobody outside can choose neighbours */
 /* What edge-in writes before a packet for edge-tc: random, of one load of both. It says which mark

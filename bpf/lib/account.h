@@ -46,7 +46,8 @@ SP_INLINE void sp_account_who(struct sp_work *work)
 SP_INLINE __u32 sp_account_kind(const struct sp_work *work)
 {
 	if (work->verdict == SP_DENY)
-		return SP_TALLY_DENY;
+		return sp_answer_is_of_rules(work) && work->log == SP_LOG_NONE ? SP_TALLY_KIND_COUNT
+									       : SP_TALLY_DENY;
 	if (work->is_new && (work->log == SP_LOG_NEW || work->log == SP_LOG_ALL))
 		return SP_TALLY_OPEN;
 	if (work->log == SP_LOG_ALL && work->is_counted)

@@ -200,7 +200,9 @@ SP_INLINE void sp_draft_answer(struct sp_work *work)
 	draft->rule = work->rule;
 	draft->reason = work->reason;
 	draft->limit = work->limit;
-	draft->log = work->verdict == SP_ALLOW ? work->log : SP_LOG_NONE;
+	draft->log = SP_LOG_NONE;
+	if (work->verdict == SP_ALLOW || sp_answer_is_of_rules(work))
+		draft->log = work->log;
 	sp_draft_end(work, 0);
 	sp_draft_end(work, 1);
 	if (work->verdict == SP_ALLOW && work->reason == SP_REASON_EXPIRED) {

@@ -88,7 +88,7 @@ SP_INLINE int sp_refuse_is_due(const SP_CTX *skb, const struct sp_work *work)
 	const struct sp_parsed *packet = &work->packet;
 	const struct sp_path *path = &packet->path;
 
-	if (!sp_refuse || !sp_refuse_reason(work->reason) || packet->fragment)
+	if (sp_refuse == SP_REFUSE_NOBODY || !sp_refuse_reason(work->reason) || packet->fragment)
 		return 0;
 	if (skb->pkt_type != 0 /* PACKET_HOST */ || skb->gso_segs > 1)
 		return 0;
@@ -102,8 +102,8 @@ SP_INLINE int sp_refuse_is_due(const SP_CTX *skb, const struct sp_work *work)
  * again, so ICMP tells its connections to wait. The connections of a revoked session are over. */
 SP_INLINE int sp_refuse_resets(const struct sp_work *work)
 {
-	return work->packet.path.proto == SP_PROTO_TCP && work->reason != SP_REASON_EXPIRED &&
-	       work->reason != SP_REASON_NO_IDENTITY;
+	return sp_refuse == SP_REFUSE_BY_RESET && work->packet.path.proto == SP_PROTO_TCP &&
+	       work->reason != SP_REASON_EXPIRED && work->reason != SP_REASON_NO_IDENTITY;
 }
 
 /* Which of a sender's shares a second this refusal is counted in. Datagrams have a share and

@@ -136,6 +136,13 @@ SP_INLINE void sp_answer(struct sp_work *work, __u32 verdict, __u32 reason, __u3
 	work->limit = 0;
 }
 
+/* Did a rule answer, or the default? What they deny has a record if they say so; all else that is
+ * denied has one. */
+SP_INLINE int sp_answer_is_of_rules(const struct sp_work *work)
+{
+	return work->reason == SP_REASON_POLICY || work->reason == SP_REASON_DEFAULT;
+}
+
 SP_INLINE void sp_deny(struct sp_work *work, __u32 reason)
 {
 	sp_answer(work, SP_DENY, reason, SP_RULE_NONE);

@@ -87,6 +87,10 @@ int sp_plane_check(const struct sp_plane_ops *ops, const struct sp_policy *polic
 	const struct sp_settings *settings = &policy->settings;
 	int r = demand(&run, settings->self_needs_rules ? SP_PLANE_FROM_SELF : 0, settings->self_at,
 		       "setting", "self");
+	int reject = demand(&run, settings->reject == SP_REJECT_RESET ? 0 : SP_PLANE_REJECT,
+			    settings->reject_at, "setting", "reject");
+
+	r = reject < 0 ? reject : r;
 
 	for (size_t i = 0; i < policy->rule_count && r != -ENOMEM; i++) {
 		const struct sp_rule *rule = &policy->rules[i];

@@ -18,7 +18,8 @@
 	X(LIMIT, "limits")                                                                         \
 	X(LOG_ALL, "rules with `log: all` that allow")                                             \
 	X(IDLE, "sessions that end by silence (`idle` of a role)")                                 \
-	X(NAT, "translations (`nat`)")
+	X(NAT, "translations (`nat`)")                                                             \
+	X(REJECT, "choice how to refuse (`reject` of the settings)")
 
 enum sp_plane_feature_bit {
 #define X(id, text) SP_PLANE_BIT_##id,

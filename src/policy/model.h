@@ -208,7 +208,7 @@ struct sp_rule {
 	struct sp_service *services; /* none: every protocol */
 	size_t service_count;
 	char *reason; /* for the person, whose `status` shows it; NULL: none */
-	/* as written, else the default: all for deny, new for allow, expose, protect */
+	/* as written, else as `log-deny` or `log-allow` of the settings has it for its kind */
 	enum sp_log log;
 	uint32_t limit;                 /* its place in the policy's limits, from 1; 0: none */
 	const struct sp_schedule *when; /* in force while it is open; NULL: always */
@@ -217,11 +217,21 @@ struct sp_rule {
 	bool is_disabled;  /* `enabled: false`; of a checked policy never */
 };
 
+/* How those whom the policy refuses are told. */
+enum sp_reject {
+	SP_REJECT_RESET, /* connections by a TCP reset, else ICMP "prohibited" */
+	SP_REJECT_ICMP,  /* all by ICMP "prohibited" */
+	SP_REJECT_DROP,  /* not at all */
+};
+
 /* What holds for the whole policy. */
 struct sp_settings {
 	const struct sp_timezone *zone; /* whose clock is meant where none is named */
 	bool self_needs_rules;          /* what the gateway itself sends needs an allow from self */
 	struct sp_place self_at;        /* where the text says so */
+	bool is_default_silent; /* of what no rule allows there are no records (`log-deny: none`) */
+	enum sp_reject reject;
+	struct sp_place reject_at; /* where the text says so */
 };
 
 enum sp_nat_kind { SP_NAT_MASQUERADE, SP_NAT_NETMAP };

@@ -105,7 +105,7 @@ static struct sp_verdict decide(const struct cell *cell, int64_t at_s)
 	return (struct sp_verdict){
 		.action = SP_DENY,
 		.reason = SP_REASON_DEFAULT,
-		.log = SP_LOG_ALL,
+		.log = index->policy->settings.is_default_silent ? SP_LOG_NONE : SP_LOG_ALL,
 		.rule = SP_RULE_DEFAULT,
 		.audit_rule = SP_RULE_NONE,
 	};

@@ -296,7 +296,8 @@ static bool take_head(struct sp_reader *file, struct sp_tables *tables)
 	tables->profile_count = sp_take_le32(&head);
 	tables->portal_port = sp_take_le16(&head);
 	tables->self_class = sp_take_le16(&head);
-	return (tables->flags & ~(SP_TABLES_PROTECT_TUNNEL | SP_TABLES_SELF_RULES)) == 0 &&
+	return (tables->flags & ~SP_TABLES_FLAGS) == 0 &&
+	       (tables->flags & SP_TABLES_REJECT) != SP_TABLES_REJECT &&
 	       tables->self_class < tables->class_count &&
 	       tables->class_count - 1 < SP_TABLES_CLASS_MAX &&
 	       tables->netset_count - 1 < SP_TABLES_NETSET_MAX &&

@@ -166,6 +166,10 @@ static int compile_self(struct sp_tables *tables)
 			sp_bits_set(set, n);
 	if (index->policy->settings.self_needs_rules)
 		tables->flags |= SP_TABLES_SELF_RULES;
+	if (index->policy->settings.reject == SP_REJECT_ICMP)
+		tables->flags |= SP_TABLES_REJECT_ICMP;
+	if (index->policy->settings.reject == SP_REJECT_DROP)
+		tables->flags |= SP_TABLES_REJECT_DROP;
 	return sp_rule_sets_intern(&index->classes, set, &tables->self_class);
 }
 

@@ -25,6 +25,10 @@ struct sp_pair_row {
 
 #define SP_TABLES_PROTECT_TUNNEL 0x01u /* some protect entry can match a source in a pool */
 #define SP_TABLES_SELF_RULES 0x02u     /* what the gateway itself sends needs an allow */
+#define SP_TABLES_REJECT_ICMP 0x04u    /* nobody is told by a TCP reset, */
+#define SP_TABLES_REJECT_DROP 0x08u    /* or nobody is told at all */
+#define SP_TABLES_REJECT (SP_TABLES_REJECT_ICMP | SP_TABLES_REJECT_DROP) /* one at most */
+#define SP_TABLES_FLAGS 0x0fu
 
 struct sp_tables {
 	uint8_t generation[32];

@@ -50,7 +50,7 @@ enum lab_session { ANA = 1, BOB, CAROL };
 struct lab_options {
 	uint32_t flows_max;    /* 0: 4096 */
 	uint32_t events_bytes; /* 0: 4 MiB */
-	bool refuses;          /* denials are answered */
+	uint32_t refuses;      /* SP_REFUSE_…: how denials are answered */
 	bool is_live;          /* the real clock; no answer is written */
 	uint32_t slice;        /* of the janitor; 0: its own */
 	bool is_on_tun; /* the programs of the tunnel are attached to a TUN, not run by a test run */

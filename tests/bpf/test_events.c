@@ -28,6 +28,30 @@ static struct sp_event only_event(void)
 	return event;
 }
 
+/* Neither what a rule denies at once nor what it denies of an open flow; all else has a record. */
+static void a_rule_without_a_log_denies_without_a_record(void **state)
+{
+	struct sp_event events[4];
+	struct lab_answer answer;
+
+	(void)state;
+	lab_judge(&lab, SP_HOOK_VPN_IN, SSH, &answer);
+	assert_int_equal(only_event().kind, SP_EVENT_ALLOW);
+	lab_renew(&lab, 2);
+	lab_set_verdict(&lab, RULE_PAYROLL, SP_DENY, SP_LOG_NONE, 0);
+	lab_set_verdict(&lab, RULE_SSH, SP_DENY, SP_LOG_NONE, 0);
+	lab_judge(&lab, SP_HOOK_VPN_IN, PAYROLL, &answer);
+	lab_judge(&lab, SP_HOOK_VPN_IN, SSH " A", &answer); /* judged again */
+	lab_judge(&lab, SP_HOOK_VPN_IN, SSH " A", &answer); /* and found denied */
+	assert_int_equal(answer.verdict, SP_DENY);
+	assert_int_equal(lab_counter(&lab, SP_HOOK_VPN_IN, SP_DENY, SP_REASON_POLICY).packets, 3);
+	lab_judge(&lab, SP_HOOK_VPN_IN, "100.64.0.8:1000 > 10.30.0.5:22 tcp -", &answer);
+	assert_int_equal(lab_events(&lab, events, 4), 2);
+	assert_int_equal(events[0].kind, SP_EVENT_FLOW_END);
+	assert_int_equal(events[1].kind, SP_EVENT_DENY);
+	assert_int_equal(events[1].reason, SP_REASON_MALFORMED);
+}
+
 static void a_denial_says_who_what_and_why(void **state)
 {
 	static const uint8_t source[16] = { [10] = 0xff, 0xff, 100, 64, 0, 7 };
@@ -456,6 +480,7 @@ static void with_a_stopped_reader_every_record_is_taken_or_counted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(a_rule_without_a_log_denies_without_a_record),
 		TEST(a_denial_says_who_what_and_why),
 		TEST(a_denial_after_its_session_still_has_the_name),
 		TEST(new_flows_are_recorded_once_and_every_packet_where_asked),

@@ -25,7 +25,16 @@
 
 static int setup_refusing(void **state)
 {
-	const struct lab_options options = { .refuses = true };
+	const struct lab_options options = { .refuses = SP_REFUSE_BY_RESET };
+
+	(void)state;
+	lab_open(&lab, &options);
+	return 0;
+}
+
+static int setup_by_icmp(void **state)
+{
+	const struct lab_options options = { .refuses = SP_REFUSE_BY_ICMP };
 
 	(void)state;
 	lab_open(&lab, &options);
@@ -208,6 +217,20 @@ static void connections_of_a_revoked_session_are_reset(void **state)
 	check_reset(&answer, 0x04, 0x0a0b0c0d, 0);
 }
 
+static void a_policy_may_have_connections_told_by_icmp_too(void **state)
+{
+	static const char tcp[] = "100.64.0.7:1000 > 10.30.9.4:22 tcp";
+	static const char tcp6[] = "[fd00:64::7]:1000 > [2001:db8:30::5]:99 tcp";
+	struct lab_answer answer;
+
+	(void)state;
+	judge_refused(tcp, &answer);
+	check_prohibited(&answer, 3, 13, tcp);
+	judge_refused(tcp6, &answer);
+	check_prohibited(&answer, 1, 1, tcp6);
+	judge_dropped(SP_HOOK_VPN_IN, "100.64.0.7:1000 > 10.30.9.4:22 tcp R");
+}
+
 /* ---- silence ---- */
 
 static void who_must_not_be_answered_is_not(void **state)
@@ -351,7 +374,9 @@ static void refusals_come_back_out_of_a_real_tunnel(void **state)
 {
 	static const char udp[] = "100.64.0.7:1000 > 10.30.0.5:99 udp payload=40";
 	static const char udp6[] = "[fd00:64::7]:1000 > [2001:db8:30::5]:99 udp payload=40";
-	const struct lab_options options = { .refuses = true, .is_live = true, .is_on_tun = true };
+	const struct lab_options options = { .refuses = SP_REFUSE_BY_RESET,
+					     .is_live = true,
+					     .is_on_tun = true };
 	struct lab_answer answer;
 	int tun, ifindex, in, out;
 
@@ -388,6 +413,8 @@ int main(void)
 		TEST_REFUSING(other_traffic_is_told_that_it_is_prohibited),
 		TEST_REFUSING(connections_of_a_session_whose_time_is_up_are_not_reset),
 		TEST_REFUSING(connections_of_a_revoked_session_are_reset),
+		cmocka_unit_test_setup_teardown(a_policy_may_have_connections_told_by_icmp_too,
+						setup_by_icmp, teardown),
 		TEST_REFUSING(who_must_not_be_answered_is_not),
 		TEST_REFUSING(a_sender_is_told_twenty_times_a_second),
 		TEST_REFUSING(a_flood_leaves_the_shares_by_which_connections_are_ended),

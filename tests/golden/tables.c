@@ -188,6 +188,9 @@ int print_tables(struct sp_policy *text, FILE *out)
 	if (tables->self_class || tables->flags & SP_TABLES_SELF_RULES)
 		fprintf(out, "the gateway itself: class %u%s\n", tables->self_class,
 			tables->flags & SP_TABLES_SELF_RULES ? ", needs an allow" : "");
+	if (tables->flags & SP_TABLES_REJECT)
+		fprintf(out, "who is refused is told %s\n",
+			tables->flags & SP_TABLES_REJECT_DROP ? "nothing" : "by ICMP alone");
 	put_sets(out, tables, "class", &tables->index->classes);
 	put_sets(out, tables, "network set", &tables->index->netsets);
 	put_src(out, tables);

@@ -246,6 +246,20 @@ new_bot() { [ "$(op session.list user=bot | field 'max(s["session"] for s in r["
 expect "the machine has a session again, by its other role" lab_wait 10 new_bot
 expect "which does not end" is never expires_of bot
 
+# whom the policy refuses is told, or not, and recorded, or not
+try() { lab_in laptop curl -s --max-time 2 --noproxy "*" http://10.30.2.9:2222/ >/dev/null; echo $?; }
+by_default() { counter vpn-in deny default; }
+records() { op audit.query event=deny rule=default user=ana | field 'len(r["records"])'; }
+expect "a connection is reset" is 7 try
+sed '2i settings: { log-deny: none, reject: drop }' "$LAB_DIR/policy.yaml" >"$LAB_DIR/silent.yaml"
+expect "a policy by which nobody is told" lab_gate apply "$LAB_DIR/silent.yaml"
+sleep 1.2 # what was denied before is on record by now
+before=$(by_default) recorded=$(records)
+expect "a connection waits in vain" is 28 try
+expect "it was counted" test "$(by_default)" -gt "$before"
+expect "and is not on record" eval 'sleep 1.2; is "$recorded" records'
+expect "the policy is as before" lab_gate apply "$LAB_DIR/policy.yaml"
+
 # removed: gone at once, and the address is nobody else's
 bob4=$(op peer.list user=bob | field "r['peers'][0]['addresses'][0]")
 expect "bob's device is removed" is ok code peer.remove device=bob/phone

@@ -226,7 +226,7 @@ void user_judge_ban(struct user_judge *judge, const struct sp_prefix *prefix, ui
 static void set(const struct user_judge *judge, const struct user_revision *revision)
 {
 	sp_test = 1;
-	sp_refuse = 1;
+	sp_refuse = SP_REFUSE_BY_RESET;
 	sp_flow_max = judge->flows_max;
 	sp_revision = revision->number;
 	sp_svcset_count = revision->svcset_count;

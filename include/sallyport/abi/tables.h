@@ -107,6 +107,13 @@ enum sp_log {
 	SP_LOG_COUNTED, /* of a flow only: its allow was counted without a record, so is its end */
 };
 
+/* How people and inner networks are told that a packet was denied. */
+enum sp_refusing {
+	SP_REFUSE_NOBODY,
+	SP_REFUSE_BY_RESET, /* connections; all else by ICMP */
+	SP_REFUSE_BY_ICMP,
+};
+
 /* verdict[profile * svcset_count + svcset] */
 struct sp_verdict {
 	__u8 action; /* SP_DENY, SP_ALLOW */

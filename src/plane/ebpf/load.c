@@ -297,7 +297,7 @@ static int set_object(struct bpf_object *object, enum sp_hook hook,
 	const struct sp_ebpf_dhcp *clients = dhcp ? dhcp : &nobody;
 	bool is_scratch = !staged->plane->pin_dir;
 	const uint32_t protect_tunnel = staged->protect_tunnel, portal_port = staged->portal_port;
-	const uint32_t test = is_scratch, refuse = !is_scratch, hook_number = hook;
+	const uint32_t test = is_scratch, hook_number = hook;
 	const uint32_t tunnel_link_len = is_scratch ? ETH_HLEN : 0;
 	/* Whether the policy translates or not: `passing` drops by these marks what a former netmap
 	 * would still translate. A scratch plane's programs serve several revisions, and nobody
@@ -314,7 +314,7 @@ static int set_object(struct bpf_object *object, enum sp_hook hook,
 		{ "sp_portal_port", &portal_port, sizeof(portal_port) },
 		{ "sp_test", &test, sizeof(test) },
 		{ "sp_tunnel_link_len", &tunnel_link_len, sizeof(tunnel_link_len) },
-		{ "sp_refuse", &refuse, sizeof(refuse) },
+		{ "sp_refuse", &staged->refuse, sizeof(staged->refuse) },
 		{ "sp_dhcp_ifindex", clients->v4, sizeof(clients->v4) },
 		{ "sp_dhcp6_ifindex", clients->v6, sizeof(clients->v6) },
 		{ "sp_recorder_hook", &hook_number, sizeof(hook_number) },
@@ -400,6 +400,13 @@ static int make_tokens(struct sp_ebpf_staged *staged, struct sp_plane_error *err
 }
 
 /* What is to be loaded, with nothing in the kernel yet. */
+static uint32_t how_to_refuse(const struct sp_ebpf_staged *staged, const struct sp_tables *tables)
+{
+	if (!staged->plane->pin_dir || tables->flags & SP_TABLES_REJECT_DROP)
+		return SP_REFUSE_NOBODY;
+	return tables->flags & SP_TABLES_REJECT_ICMP ? SP_REFUSE_BY_ICMP : SP_REFUSE_BY_RESET;
+}
+
 static int take_tables(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
 		       struct sp_ebpf_staged **ret_staged, struct sp_plane_error *error)
 {
@@ -427,6 +434,7 @@ static int take_tables(struct sp_ebpf *plane, const struct sp_tables *tables, ui
 	staged->self_class = tables->self_class;
 	staged->self_needs_rules = tables->flags & SP_TABLES_SELF_RULES;
 	staged->portal_port = tables->portal_port;
+	staged->refuse = how_to_refuse(staged, tables);
 	*ret_staged = SP_TAKE_PTR(staged);
 	return 0;
 }

@@ -132,6 +132,7 @@ struct sp_ebpf_staged {
 	bool protect_tunnel;
 	uint32_t self_class;   /* of what the gateway itself sends */
 	bool self_needs_rules; /* SP_TABLES_SELF_RULES */
+	uint32_t refuse;       /* SP_REFUSE_…: how people are told; a scratch plane tells nobody */
 	uint16_t portal_port;
 	uint32_t profile_count; /* pushed so far */
 	size_t pair_count;

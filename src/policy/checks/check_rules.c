@@ -65,7 +65,7 @@ struct sp_rule *sp_add_rule(struct sp_loader *loader, const struct sp_node *node
 	}
 	rule->kind = kind;
 	rule->place = sp_place_of(node);
-	rule->log = kind == SP_RULE_DENY ? SP_LOG_ALL : SP_LOG_NEW;
+	rule->log = kind == SP_RULE_DENY ? loader->log_deny : loader->log_allow;
 	if (name && sp_check_name(check, name, "rule") == 0) {
 		rule->name = sp_copy_text(check, name->text);
 		sp_symbols_add(check, &loader->rules, name, (uint32_t)policy->rule_count - 1);

@@ -11,9 +11,11 @@
 
 enum { SELF, TIMEZONE, REJECT, LOG_DENY, LOG_ALLOW };
 static const struct sp_key settings_keys[] = {
-	[SELF] = { "self", SP_KEY_OPTIONAL },        [TIMEZONE] = { "timezone", SP_KEY_OPTIONAL },
-	[REJECT] = { "reject", SP_KEY_LATER },       [LOG_DENY] = { "log-deny", SP_KEY_LATER },
-	[LOG_ALLOW] = { "log-allow", SP_KEY_LATER },
+	[SELF] = { "self", SP_KEY_OPTIONAL },
+	[TIMEZONE] = { "timezone", SP_KEY_OPTIONAL },
+	[REJECT] = { "reject", SP_KEY_OPTIONAL },
+	[LOG_DENY] = { "log-deny", SP_KEY_OPTIONAL },
+	[LOG_ALLOW] = { "log-allow", SP_KEY_OPTIONAL },
 };
 
 /* ---- zones ---- */
@@ -96,6 +98,36 @@ static void load_self(struct sp_loader *loader, const struct sp_node *node)
 	settings->self_at = sp_place_of(node);
 }
 
+/* There is no third one: a denied packet opens no connection of which the first could count. */
+static void load_log_deny(struct sp_loader *loader, const struct sp_node *node)
+{
+	static const char *const words[] = { "all", "none", NULL };
+
+	if (sp_read_word(&loader->check, node, "\"log-deny\"", words) != 1)
+		return;
+	loader->log_deny = SP_LOG_NONE;
+	loader->policy->settings.is_default_silent = true;
+}
+
+static void load_log_allow(struct sp_loader *loader, const struct sp_node *node)
+{
+	static const char *const words[] = { "none", "new", "all", NULL };
+	int word = sp_read_word(&loader->check, node, "\"log-allow\"", words);
+
+	if (word >= 0)
+		loader->log_allow = (enum sp_log)word; /* the words are in the order of the enum */
+}
+
+static void load_reject(struct sp_loader *loader, const struct sp_node *node)
+{
+	static const char *const words[] = { "tcp-reset", "icmp", "drop", NULL };
+	int word = sp_read_word(&loader->check, node, "\"reject\"", words);
+
+	if (word >= 0)
+		loader->policy->settings.reject = (enum sp_reject)word; /* likewise */
+	loader->policy->settings.reject_at = sp_place_of(node);
+}
+
 static void load_clock(struct sp_loader *loader, const struct sp_node *node)
 {
 	const struct sp_timezone *zone = sp_load_timezone(loader, node, "\"timezone\"");
@@ -117,6 +149,12 @@ static void load_section(struct sp_loader *loader, const struct sp_node *section
 		load_self(loader, values[SELF]);
 	if (values[TIMEZONE])
 		load_clock(loader, values[TIMEZONE]);
+	if (values[LOG_DENY])
+		load_log_deny(loader, values[LOG_DENY]);
+	if (values[LOG_ALLOW])
+		load_log_allow(loader, values[LOG_ALLOW]);
+	if (values[REJECT])
+		load_reject(loader, values[REJECT]);
 }
 
 void sp_load_settings(struct sp_loader *loader)
@@ -129,6 +167,8 @@ void sp_load_settings(struct sp_loader *loader)
 		return;
 	}
 	loader->policy->settings.zone = add_zone(loader, utc);
+	loader->log_deny = SP_LOG_ALL;
+	loader->log_allow = SP_LOG_NEW;
 	for (size_t i = 0; i < loader->part_count; i++) {
 		const struct sp_node *section = loader->parts[i].values[SP_SECTION_SETTINGS];
 

@@ -51,6 +51,7 @@ struct sp_loader {
 	struct sp_part *parts; /* by file of the policy */
 	size_t part_count;
 	const struct sp_timezone_source *zones; /* NULL: none but UTC */
+	enum sp_log log_deny, log_allow;        /* of rules that do not say it */
 	struct sp_symbols people, roles, networks, services, schedules, limits, rules, nats;
 	/* of fixture sessions, by their index; the same name at two providers is two people, at one
 	 * provider two devices */

@@ -27,7 +27,8 @@ static const char text[] =
 	"}\n"
 	"  - { name: shut, deny: { from: eng, to: 10.30.0.2 } }\n"
 	"limits: { slow: { packets: 5/s } }\n"
-	"nat: [ { name: out, masquerade: { from: 10.20.0.0/16, out: wan0 } } ]\n";
+	"nat: [ { name: out, masquerade: { from: 10.20.0.0/16, out: wan0 } } ]\n"
+	"settings: { reject: icmp }\n";
 
 /* The errors of a plane without @lacking, one a line. */
 static void assert_errors(uint32_t lacking, const char *const *expected, size_t count)
@@ -74,6 +75,9 @@ static void each_thing_it_lacks_is_an_error_where_it_is_asked_for(void **state)
 		"role, a list, `signed-in`)",
 		"p.yaml:9: rule \"call\": the plane fake has no rules with `log: all` that allow",
 		"p.yaml:12: nat entry \"out\": the plane fake has no translations (`nat`)",
+		"p.yaml:13: setting \"reject\": the plane fake has no choice how to refuse "
+		"(`reject` "
+		"of the settings)",
 	};
 
 	(void)state;
@@ -83,6 +87,7 @@ static void each_thing_it_lacks_is_an_error_where_it_is_asked_for(void **state)
 	assert_errors(SP_PLANE_LIMIT, expected + 3, 1);
 	assert_errors(SP_PLANE_IDLE, expected, 1);
 	assert_errors(SP_PLANE_NAT, expected + 6, 1);
+	assert_errors(SP_PLANE_REJECT, expected + 7, 1);
 }
 
 int main(void)

@@ -231,7 +231,8 @@ static void content_that_is_off_is_refused(void **state)
 		uint8_t size;
 		uint64_t value;
 	} cases[] = {
-		{ "unknown flag", HEAD, 32, 4, 4 },
+		{ "unknown flag", HEAD, 32, 4, 16 },
+		{ "two ways to refuse", HEAD, 32, 4, 12 },
 		{ "no class", HEAD, 36, 4, 0 },
 		{ "too many classes", HEAD, 36, 4, SP_TABLES_CLASS_MAX + 1 },
 		{ "fewer classes than used", HEAD, 36, 4, 1 },
