@@ -164,6 +164,32 @@ lab_start_daemon || exit 1
 cp "$LAB_DIR/translating.yaml" "$policy"
 expect "the masquerade is back" lab_gate apply "$policy"
 
+# ---- a policy that waits to be confirmed, and is not ----
+lab_start_watchdog || exit 1
+gets_outside() { [ "$(lab_get laptop http://192.0.2.66:8080/)" = outside ]; }
+over_v6() { ask laptop 2001:db8:1::66 8081 10 | cut -d' ' -f1; }
+generation() { lab_gate status --json | field "r['generation']"; }
+kept=$(generation)
+lab_gate apply --confirm 10s "$LAB_DIR/plain.yaml" >/dev/null 2>&1 &
+waiting=$!
+expect "one without entries waits" lab_wait 20 eval '[ "$(generation)" != "$kept" ]'
+expect "who is outside is out of reach" fails gets_outside
+lab_kill "$lab_daemon_pid"
+expect "without sallyportd, the one that translates returns" lab_wait 30 gets_outside
+expect "and over IPv6" same "$(over_v6)" 2001:db8:1::1
+wait $waiting
+lab_start_daemon || exit 1
+expect "the next sallyportd goes on with it" lab_wait 20 eval '[ "$(generation)" = "$kept" ]'
+expect "a policy without entries is applied" lab_gate apply --force "$LAB_DIR/plain.yaml"
+lab_gate apply --confirm 10s "$policy" >/dev/null 2>&1 &
+waiting=$!
+expect "one that translates waits" lab_wait 20 gets_outside
+wait $waiting
+expect "it was not confirmed" same $? 5
+expect "nothing is translated any more" fails gets_outside
+expect "nor over IPv6" same "$(over_v6)" ""
+expect "the masquerade is back" lab_gate apply "$policy"
+
 # ---- the end ----
 lab_kill "$lab_daemon_pid"
 expect "while no sallyportd runs it translates on" same "$(lab_get laptop http://192.0.2.66:8080/)" outside
