@@ -134,6 +134,7 @@ void sp_policy_free(struct sp_policy *policy)
 		network_done(&policy->networks[i]);
 	free(policy->networks);
 	free(policy->drops);
+	free(policy->trusts);
 	for (size_t i = 0; i < policy->service_count; i++) {
 		free(policy->services[i].name);
 		free(policy->services[i].items);

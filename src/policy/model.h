@@ -379,6 +379,8 @@ struct sp_policy {
 	bool drop_bogons;
 	uint32_t *drops; /* networks whose packets the edge drops besides */
 	size_t drop_count;
+	uint32_t *trusts; /* networks of which it drops none, neither as bogons nor by these */
+	size_t trust_count;
 	uint32_t bogons; /* index of the built-in networks */
 	uint32_t internet;
 	struct sp_fixtures fixtures;

@@ -98,6 +98,20 @@ bool sp_ref_is_parked_target(const struct sp_reference *reference, const struct 
 	return false;
 }
 
+static bool in_some(const struct sp_reference *reference, const uint32_t *networks, size_t count,
+		    const struct sp_addr *addr)
+{
+	for (size_t i = 0; i < count; i++)
+		if (in_network(reference, networks[i], addr))
+			return true;
+	return false;
+}
+
+static bool is_trusted(const struct sp_reference *reference, const struct sp_addr *addr)
+{
+	return in_some(reference, reference->policy->trusts, reference->policy->trust_count, addr);
+}
+
 bool sp_ref_is_bogon(const struct sp_reference *reference, const struct sp_addr *addr)
 {
 	const struct sp_addr real = sp_ref_real_source(reference, addr);
@@ -111,17 +125,16 @@ bool sp_ref_is_bogon(const struct sp_reference *reference, const struct sp_addr 
 	    sp_addr_compare(addr, &unspecified_v6) == 0)
 		return true;
 	return in_network(reference, reference->policy->bogons, &real) &&
-	       !in_prefixes(gateway->edge_trust, gateway->edge_trust_count, &real);
+	       !in_prefixes(gateway->edge_trust, gateway->edge_trust_count, &real) &&
+	       !is_trusted(reference, &real);
 }
 
 bool sp_ref_is_listed(const struct sp_reference *reference, const struct sp_addr *addr)
 {
 	const struct sp_addr real = sp_ref_real_source(reference, addr);
 
-	for (size_t i = 0; i < reference->policy->drop_count; i++)
-		if (in_network(reference, reference->policy->drops[i], &real))
-			return true;
-	return false;
+	return in_some(reference, reference->policy->drops, reference->policy->drop_count, &real) &&
+	       !is_trusted(reference, &real);
 }
 
 /* ---- the three parts of a rule ---- */

@@ -29,8 +29,9 @@ struct walk {
 	uint32_t *hits;        /* by rule: how many of its networks hold here */
 	uint64_t *set;         /* rules with hits */
 	uint64_t *scratch;
-	bool *drops;       /* by network: does the edge drop it? never of destinations */
-	uint32_t dropping; /* how many of those hold here */
+	/* by network: is it one that the edge drops, or trusts? never of destinations */
+	bool *drops, *trusts;
+	uint32_t dropping, trusting;      /* how many of those hold here */
 	uint32_t depth[SP_AT_KIND_COUNT]; /* how many marks of other kinds are around the place */
 	struct frame stack[130];          /* lengths 0..128 at most */
 	size_t level;
@@ -44,6 +45,8 @@ static void turn_network(struct walk *walk, uint32_t network, bool on)
 
 	if (walk->drops[network])
 		walk->dropping += on ? 1 : UINT32_MAX;
+	if (walk->trusts[network])
+		walk->trusting += on ? 1 : UINT32_MAX;
 	for (uint32_t i = uses->first[network]; i < uses->first[network + 1]; i++) {
 		uint32_t rule = uses->rules[i];
 
@@ -129,9 +132,9 @@ static int set_src(struct walk *walk, struct frame *frame)
 	for (unsigned zone = 0; zone < SP_ZONE_COUNT && r == 0; zone++)
 		r = class_here(walk, src->home, zone, &src->class_id[zone]);
 	if (walk->depth[SP_AT_BOGON] && !walk->depth[SP_AT_BOGON_EXCEPT] &&
-	    !walk->depth[SP_AT_TRUST])
+	    !walk->depth[SP_AT_TRUST] && !walk->trusting)
 		src->drop_reason = SP_REASON_BOGON;
-	else if (walk->dropping)
+	else if (walk->dropping && !walk->trusting)
 		src->drop_reason = SP_REASON_BLOCKLIST;
 	if (src->home != SP_HOME_SELF && protect_here(walk)) {
 		src->flags |= SP_SRC_PROTECT;
@@ -264,6 +267,7 @@ static void walk_done(struct walk *walk)
 	free(walk->in);
 	free(walk->except);
 	free(walk->drops);
+	free(walk->trusts);
 	free(walk->hits);
 	free(walk->set);
 	free(walk->scratch);
@@ -278,13 +282,17 @@ static int compile_side(struct sp_tables *tables, bool is_src)
 	walk.in = calloc(policy->network_count + 1, sizeof(*walk.in));
 	walk.except = calloc(policy->network_count + 1, sizeof(*walk.except));
 	walk.drops = calloc(policy->network_count + 1, sizeof(*walk.drops));
+	walk.trusts = calloc(policy->network_count + 1, sizeof(*walk.trusts));
 	walk.hits = calloc(policy->rule_count + 1, sizeof(*walk.hits));
 	walk.set = sp_bits_new(tables->index->words);
 	walk.scratch = sp_bits_new(tables->index->words);
-	if (!walk.in || !walk.except || !walk.drops || !walk.hits || !walk.set || !walk.scratch)
+	if (!walk.in || !walk.except || !walk.drops || !walk.trusts || !walk.hits || !walk.set ||
+	    !walk.scratch)
 		return -ENOMEM;
 	for (size_t i = 0; is_src && i < policy->drop_count; i++)
 		walk.drops[policy->drops[i]] = true;
+	for (size_t i = 0; is_src && i < policy->trust_count; i++)
+		walk.trusts[policy->trusts[i]] = true;
 	r = sp_prefix_marks_collect(tables->index, is_src, &walk.marks);
 	return r < 0 ? r : walk_tree(&walk);
 }

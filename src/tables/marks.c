@@ -52,6 +52,9 @@ static bool is_asked(const struct collect *collect, uint32_t network)
 	for (size_t i = 0; collect->is_src && i < policy->drop_count; i++)
 		if (policy->drops[i] == network)
 			return true;
+	for (size_t i = 0; collect->is_src && i < policy->trust_count; i++)
+		if (policy->trusts[i] == network)
+			return true;
 	return uses->first[network] != uses->first[network + 1];
 }
 

@@ -216,6 +216,8 @@ static void simpler_gateway(struct shrink *shrink)
 	keep(shrink);
 	world->policy[0].drop = world->policy[1].drop = NOBODY;
 	keep(shrink);
+	world->policy[0].trust = world->policy[1].trust = NOBODY;
+	keep(shrink);
 	world->policy[0].self_needs_rules = world->policy[1].self_needs_rules = false;
 	keep(shrink);
 }

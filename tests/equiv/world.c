@@ -539,11 +539,12 @@ static void make_netmap(struct rng *rng, const struct world *world, struct world
 	words_add(&network->in, "%s", netmap->outside);
 }
 
-/* One of the networks, and most often with addresses that many senders on the edge have. */
+/* Drops one of the networks, and most often with addresses that many senders on the edge have. */
 static void make_drop(struct rng *rng, struct world_policy *policy)
 {
 	struct world_network *network;
 
+	policy->trust = rng_chance(rng, 15) ? rng_below(rng, policy->network_count) : NOBODY;
 	policy->drop = rng_below(rng, policy->network_count);
 	network = &policy->networks[policy->drop];
 	if (rng_chance(rng, 60)) {

@@ -74,7 +74,8 @@ struct world_role {
 
 struct world_policy {
 	bool drop_bogons;
-	uint32_t drop; /* the network that the edge drops; NOBODY: none */
+	uint32_t drop;  /* the network that the edge drops; NOBODY: none */
+	uint32_t trust; /* the network that it does not drop; likewise */
 	bool self_needs_rules;
 	struct world_role roles[ROLES_MAX];
 	uint32_t role_count;         /* r0 …: provider corp, group g0 … */

@@ -214,13 +214,16 @@ static void put_feeds(FILE *out, const struct world_policy *policy)
 static void put_drops(FILE *out, const struct world_policy *policy)
 {
 	const bool has_list = policy->drop < policy->network_count;
+	const bool has_trust = policy->trust < policy->network_count;
 
-	if (policy->drop_bogons || has_list || has_kind(policy, SP_RULE_EXPOSE))
+	if (policy->drop_bogons || has_list || has_trust || has_kind(policy, SP_RULE_EXPOSE))
 		fputs("edge:\n", out);
 	if (policy->drop_bogons || has_list)
 		fprintf(out, "  drop: [%s%s%s]\n", policy->drop_bogons ? "bogons" : "",
 			policy->drop_bogons && has_list ? ", " : "",
 			has_list ? policy->networks[policy->drop].name : "");
+	if (has_trust)
+		fprintf(out, "  trust: %s\n", policy->networks[policy->trust].name);
 }
 
 static void put_fixtures(FILE *out, const struct world *world)

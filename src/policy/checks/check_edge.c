@@ -6,12 +6,13 @@
 
 #include "base/array.h"
 #include "policy/checks/loader.h"
+#include "yaml/value.h"
 
 enum { DROP, EXPOSE, TRUST };
 static const struct sp_key edge_keys[] = {
 	[DROP] = { "drop", SP_KEY_OPTIONAL },
 	[EXPOSE] = { "expose", SP_KEY_OPTIONAL },
-	[TRUST] = { "trust", SP_KEY_LATER },
+	[TRUST] = { "trust", SP_KEY_OPTIONAL },
 };
 
 enum { NAME, FROM, TO, SERVICE, SERVICES, LOG, ENABLED, LIMIT };
@@ -113,15 +114,15 @@ static void load_entry(struct sp_loader *loader, const struct sp_node *node, enu
 	}
 }
 
-static void add_drop(struct sp_loader *loader, uint32_t network)
+static void add_network(struct sp_loader *loader, uint32_t network, uint32_t **networks,
+			size_t *count)
 {
-	struct sp_policy *policy = loader->policy;
 	uint32_t *room;
 
-	for (size_t i = 0; i < policy->drop_count; i++)
-		if (policy->drops[i] == network)
+	for (size_t i = 0; i < *count; i++)
+		if ((*networks)[i] == network)
 			return; /* the list was warned of */
-	room = SP_ARRAY_PUSH(policy->drops, policy->drop_count);
+	room = SP_ARRAY_PUSH(*networks, *count);
 	if (!room)
 		loader->check.no_memory = true;
 	else
@@ -145,7 +146,8 @@ static void load_drop(struct sp_loader *loader, const struct sp_node *node)
 			loader->policy->drop_bogons = true;
 		} else if (network) {
 			network->is_used = true;
-			add_drop(loader, network->index);
+			add_network(loader, network->index, &loader->policy->drops,
+				    &loader->policy->drop_count);
 		} else {
 			sp_report(&loader->check, item, "unknown network %s%s",
 				  sp_show(text).quoted,
@@ -153,6 +155,33 @@ static void load_drop(struct sp_loader *loader, const struct sp_node *node)
 					  ? "; did you mean \"bogons\"?"
 					  : sp_hint(&loader->check, text, tables, 1).text);
 		}
+	}
+}
+
+static void load_trust(struct sp_loader *loader, const struct sp_node *node)
+{
+	const struct sp_symbols *const tables[] = { &loader->networks };
+
+	if (sp_read_items(&loader->check, node, "\"trust\"") < 0)
+		return;
+	sp_for_each_item(item, node) {
+		const char *text = sp_read_text(&loader->check, item, "an item of \"trust\"");
+		struct sp_symbol *network = text ? sp_symbols_find(&loader->networks, text) : NULL;
+		int64_t index = -EINVAL;
+
+		if (network) {
+			network->is_used = true;
+			index = network->index;
+		} else if (text && sp_looks_like_address(text)) {
+			index = sp_add_literal(loader, item);
+		} else if (text) {
+			sp_report(&loader->check, item, "unknown network %s%s",
+				  sp_show(text).quoted,
+				  sp_hint(&loader->check, text, tables, 1).text);
+		}
+		if (index >= 0)
+			add_network(loader, (uint32_t)index, &loader->policy->trusts,
+				    &loader->policy->trust_count);
 	}
 }
 
@@ -167,6 +196,8 @@ void sp_load_edge(struct sp_loader *loader, const struct sp_node *section)
 		sp_report(&loader->check, section, "\"edge\" is empty: leave it out");
 	if (values[DROP])
 		load_drop(loader, values[DROP]);
+	if (values[TRUST])
+		load_trust(loader, values[TRUST]);
 	if (!values[EXPOSE] || sp_read_list(&loader->check, values[EXPOSE], "\"expose\"") < 0)
 		return;
 	for (const struct sp_node *node = values[EXPOSE]->first; node; node = node->next)
