@@ -278,6 +278,20 @@ struct sp_session_span sp_policy_session_span(const struct sp_policy *policy, co
 	return span;
 }
 
+uint32_t sp_policy_max_devices(const struct sp_policy *policy, const uint32_t *roles,
+			       size_t role_count)
+{
+	uint32_t most = SP_DEVICES_MAX;
+
+	for (size_t i = 0; i < role_count; i++) {
+		const uint32_t max = policy->roles[roles[i]].max_devices;
+
+		if (max && max < most)
+			most = max;
+	}
+	return most;
+}
+
 int64_t sp_session_end_ns(const struct sp_session_span *span, int64_t expires_ns)
 {
 	int64_t until_ns;

@@ -55,6 +55,7 @@ struct sp_role {
 	struct sp_role_match *matches;
 	size_t match_count;
 	int64_t max_s, idle_s, warn_s; /* of its people's sessions; 0: not said */
+	uint32_t max_devices;          /* of each of its people; 0: not said */
 	int64_t expires_s; /* Unix time: from then on it is nobody's; 0: it does not expire */
 };
 
@@ -527,6 +528,12 @@ struct sp_session_span {
  * `warn`; until the first of them expires. What no role says is the default. */
 struct sp_session_span sp_policy_session_span(const struct sp_policy *policy, const uint32_t *roles,
 					      size_t role_count);
+#define SP_DEVICES_MAX 16 /* of a person, whatever their roles */
+
+/* How many devices somebody with these roles (indices) may have: the smallest of their max-devices,
+ * SP_DEVICES_MAX where none says it. */
+uint32_t sp_policy_max_devices(const struct sp_policy *policy, const uint32_t *roles,
+			       size_t role_count);
 /* When a session ends that would end at @expires_ns (UTC; 0: never): no later than @span has it. */
 int64_t sp_session_end_ns(const struct sp_session_span *span, int64_t expires_ns);
 /* The warning a session of @length_s gets: @warn_s, or half its length where that is no warning. */

@@ -224,13 +224,14 @@ expect "ana is there" lab_wait 20 reaches laptop
 
 # a role expires, for who has it as for who signs in: at the second, sallyportd stopped or not
 until=$(date -u -d '+12 seconds' +%Y-%m-%dT%H:%M:%SZ)
-sed "s|^networks:|  temp: { match: [ {idp: corp, group: temp}, {peer-key: \"$bot\"} ], expires: $until }\n&|" "$LAB_DIR/policy.yaml" >"$LAB_DIR/temp.yaml"
+sed "s|^networks:|  temp: { match: [ {idp: corp, group: temp}, {peer-key: \"$bot\"} ], expires: $until, max-devices: 1 }\n&|" "$LAB_DIR/policy.yaml" >"$LAB_DIR/temp.yaml"
 expect "a role for a few seconds" lab_gate apply "$LAB_DIR/temp.yaml"
 lab_sign_in laptop ana corp eng,temp
 expires_of() { op session.list "user=$1" | field '(r["sessions"][0]["expires"] or "never")[:19]'; }
 expect "ana's session ends with it" is "${until%Z}" expires_of ana
 expect "so does the machine's" is "${until%Z}" expires_of bot
 bot_was=$(op session.list user=bot | field 'r["sessions"][0]["session"]')
+expect "nor can she enrol a second device" is "too-many-devices by max-devices" eval 'op session.open idp=corp subject=ana user=ana groups="[\"eng\",\"temp\"]" "device={\"public_key\":\"$(wg genkey | wg pubkey)\",\"name\":\"second\"}" | field "r[\"error\"][\"reason\"] + \" by max-devices\" * (\"by max-devices\" in r[\"error\"][\"message\"])"'
 expect "until then she reaches git" lab_wait 5 reaches laptop
 expect "an administrator cannot let it last longer" is "${until%Z}" eval 'op session.extend "session=$(op session.list user=ana | field "r[\"sessions\"][0][\"session\"]")" max_s=3600 >/dev/null; expires_of ana'
 kill -STOP "$lab_daemon_pid"

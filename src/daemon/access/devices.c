@@ -126,12 +126,15 @@ static int check_person(const struct sp_people *people, const struct sp_enrolmen
 					       device->user, device->name);
 		count++;
 	}
-	if (count < SP_DEVICES_MAX)
+	if (count < enrolment->devices_max)
 		return 0;
-	return sp_refuse_login(refusal, -EMFILE, SP_REFUSAL_TOO_MANY_DEVICES,
-			       "%s (idp %s) has %d devices, as many as a person can have; "
-			       "remove one (sallyport peer remove)",
-			       enrolment->user, enrolment->idp, SP_DEVICES_MAX);
+	return sp_refuse_login(
+		refusal, -EMFILE, SP_REFUSAL_TOO_MANY_DEVICES,
+		"%s (idp %s) has %zu device%s, and can have %u%s; "
+		"remove one (sallyport peer remove)",
+		enrolment->user, enrolment->idp, count, count == 1 ? "" : "s",
+		enrolment->devices_max,
+		enrolment->devices_max < SP_DEVICES_MAX ? " by max-devices of their roles" : "");
 }
 
 static int check_enrolment(struct sp_people *people, const struct sp_enrolment *enrolment,

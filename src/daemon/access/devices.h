@@ -11,9 +11,8 @@ struct sp_enrolment {
 	const char *name;
 	const char *user, *idp, *subject; /* NULL all three: a machine */
 	bool is_proven;
+	uint32_t devices_max; /* of the person, with this one */
 };
-
-#define SP_DEVICES_MAX 16 /* of a person; until roles have max-devices */
 
 /* Make a device with addresses and a pre-shared key of its own. Nobody knows of it before the
  * change that opens its first session keeps it. The caller frees it with sp_device_free. Returns 0;

@@ -72,8 +72,8 @@ static int find_own_device(struct sp_people *people, const struct sp_sign_in *si
 
 /* One that is not enrolled yet is made, and is *@ret_made too. */
 static int find_device(struct sp_people *people, const struct sp_sign_in *sign_in,
-		       struct sp_device **ret_device, struct sp_device **ret_made,
-		       struct sp_refusal *refusal)
+		       uint32_t devices_max, struct sp_device **ret_device,
+		       struct sp_device **ret_made, struct sp_refusal *refusal)
 {
 	const struct sp_enrolment enrolment = {
 		.public_key = sign_in->public_key,
@@ -82,6 +82,7 @@ static int find_device(struct sp_people *people, const struct sp_sign_in *sign_i
 		.idp = sign_in->idp,
 		.subject = sign_in->subject,
 		.is_proven = sign_in->proof != NULL,
+		.devices_max = devices_max,
 	};
 	struct sp_device *device;
 	int r;
@@ -304,7 +305,9 @@ static int open_on_device(struct sp_people *people, const struct sp_sign_in *sig
 	__sp_cleanup(sp_device_freep) struct sp_device *made = NULL;
 	struct sp_device *device = NULL;
 	bool is_kept = false;
-	int r = find_device(people, sign_in, &device, &made, refusal);
+	const uint32_t most = sp_policy_max_devices(people->revisions->running->policy,
+						    grant->roles, grant->count);
+	int r = find_device(people, sign_in, most, &device, &made, refusal);
 
 	if (r == 0)
 		r = open_with(people, sign_in, grant, device, &is_kept, ret_live, refusal);

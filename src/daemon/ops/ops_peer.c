@@ -133,7 +133,7 @@ static void add_machine(struct sp_ops *ops, struct sp_client *client,
 
 void sp_op_peer_add(struct sp_ops *ops, struct sp_client *client, const struct sp_request *request)
 {
-	struct sp_enrolment enrolment = { 0 };
+	struct sp_enrolment enrolment = { .devices_max = SP_DEVICES_MAX };
 	const char *key_text;
 	struct sp_refusal refusal;
 	struct sp_device *device;

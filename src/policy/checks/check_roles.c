@@ -9,9 +9,11 @@
 
 enum { MATCH, SESSION, REQUIRE, EXPIRES, MAX_DEVICES };
 static const struct sp_key role_keys[] = {
-	[MATCH] = { "match", SP_KEY_REQUIRED },          [SESSION] = { "session", SP_KEY_OPTIONAL },
-	[REQUIRE] = { "require", SP_KEY_LATER },         [EXPIRES] = { "expires", SP_KEY_OPTIONAL },
-	[MAX_DEVICES] = { "max-devices", SP_KEY_LATER },
+	[MATCH] = { "match", SP_KEY_REQUIRED },
+	[SESSION] = { "session", SP_KEY_OPTIONAL },
+	[REQUIRE] = { "require", SP_KEY_LATER },
+	[EXPIRES] = { "expires", SP_KEY_OPTIONAL },
+	[MAX_DEVICES] = { "max-devices", SP_KEY_OPTIONAL },
 };
 
 enum { MAX, IDLE, WARN };
@@ -177,6 +179,15 @@ static void read_session(struct sp_check *check, const struct sp_node *node, str
 			  role->max_s ? values[MAX]->text : "10h");
 }
 
+static void read_max_devices(struct sp_check *check, const struct sp_node *node,
+			     struct sp_role *role)
+{
+	uint64_t count;
+
+	if (sp_read_number(check, node, "\"max-devices\"", 1, SP_DEVICES_MAX, &count) == 0)
+		role->max_devices = (uint32_t)count;
+}
+
 void sp_load_roles(struct sp_loader *loader, const struct sp_node *section)
 {
 	struct sp_check *check = &loader->check;
@@ -201,6 +212,8 @@ void sp_load_roles(struct sp_loader *loader, const struct sp_node *section)
 			read_session(check, values[SESSION], role);
 		if (values[EXPIRES])
 			sp_load_expires(loader, values[EXPIRES], &role->expires_s);
+		if (values[MAX_DEVICES])
+			read_max_devices(check, values[MAX_DEVICES], role);
 		if (!values[MATCH] || sp_read_items(check, values[MATCH], "\"match\"") < 0)
 			continue;
 		sp_for_each_item(item, values[MATCH])

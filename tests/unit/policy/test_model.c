@@ -208,6 +208,18 @@ static void a_session_is_as_long_as_the_shortest_of_its_roles(void **state)
 	}
 }
 
+static void a_person_has_as_many_devices_as_the_strictest_role_lets_them(void **state)
+{
+	static struct sp_role roles[] = { { 0 }, { .max_devices = 3 }, { .max_devices = 2 } };
+	const struct sp_policy policy = { .roles = roles, .role_count = 3 };
+
+	(void)state;
+	assert_int_equal(sp_policy_max_devices(&policy, (uint32_t[]){ 0 }, 1), SP_DEVICES_MAX);
+	assert_int_equal(sp_policy_max_devices(&policy, (uint32_t[]){ 0, 1 }, 2), 3);
+	assert_int_equal(sp_policy_max_devices(&policy, (uint32_t[]){ 0, 1, 2 }, 3), 2);
+	assert_int_equal(sp_policy_max_devices(&policy, NULL, 0), SP_DEVICES_MAX);
+}
+
 static void rules_get_the_numbers_of_their_names(void **state)
 {
 	__hand struct hand hand = { 0 };
@@ -306,6 +318,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_expired_role_is_nobodys),
+		cmocka_unit_test(a_person_has_as_many_devices_as_the_strictest_role_lets_them),
 		cmocka_unit_test(a_session_ends_when_a_role_does),
 		cmocka_unit_test(roles_come_from_groups_of_their_own_provider),
 		cmocka_unit_test(a_machine_has_the_roles_of_its_key),
