@@ -36,6 +36,14 @@ struct {
 } sp_dst SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_RDONLY_PROG);
+	__type(key, struct sp_fwd_key);
+	__type(value, struct sp_fwd);
+} sp_fwd SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, SP_SVC_SLOTS / SP_SVC_PER_ELEM);
 	__uint(map_flags, BPF_F_RDONLY_PROG);
@@ -294,8 +302,8 @@ SP_SETTING __u32 sp_dhcp6_ifindex[8] = {};       /* and by DHCPv6 */
 SP_SETTING __u32 sp_recorder_hook = SP_HOOK_EDGE_OUT; /* edge_out: or SP_HOOK_INSIDE_OUT */
 SP_SETTING __u64 sp_seed = 0; /* where keys of sp_tally lie: nobody outside can choose neighbours */
 /* What edge-in writes before a packet for edge-tc: random, of one load of both. It says which mark
- * the packet gets: [0] sp_judged_mark, [1] SP_MARK_REPLY. */
-SP_SETTING __u64 sp_token[2] = { 1, 3 };
+ * the packet gets: [0] sp_judged_mark, [1] SP_MARK_REPLY, [2] SP_MARK_JUDGED. */
+SP_SETTING __u64 sp_token[3] = { 1, 3, 5 };
 SP_SETTING __u32 sp_judged_mark = SP_MARK_JUDGED; /* SP_MARK_JUDGED_BY its revision */
 SP_SETTING __u32 sp_test = 0;
 /* Bytes before IP on the tunnel, where there is no Ethernet header; a test run has one on every

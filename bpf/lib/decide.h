@@ -94,6 +94,7 @@ SP_SUBPROGRAM int sp_decide(struct sp_work *work)
 		sp_deny(work, SP_REASON_TABLE_FULL);
 		return 0;
 	}
+	sp_table_forward(work);
 	if (sp_decide_parked(work) || (has_sender && sp_end_denies(work, &work->end[0])) ||
 	    sp_end_denies(work, &work->end[1]))
 		return 0;

@@ -53,6 +53,26 @@ SP_SUBPROGRAM int sp_table_dst(struct sp_work *work)
 	return 1;
 }
 
+/* The path becomes that to the target of the forward it is for, if there is one. The row of dst[] is
+ * known, and is then the target's, which is neither the gateway nor in a pool. */
+SP_SUBPROGRAM int sp_table_forward(struct sp_work *work)
+{
+	struct sp_path *path = &work->path;
+	struct sp_fwd_key key = { .port_be = path->destination_port_be, .proto = path->proto };
+	struct sp_fwd *fwd;
+
+	if (!(work->dst.flags & SP_DST_FORWARD))
+		return 0;
+	key.to = path->destination;
+	fwd = bpf_map_lookup_elem(&sp_fwd, &key);
+	if (!fwd)
+		return 0;
+	work->dst.netset = fwd->netset;
+	work->dst.flags = 0;
+	path->destination_port_be = fwd->port_be;
+	return 0;
+}
+
 /* The slot of svc[] that stands for a protocol and its destination port or type. */
 SP_INLINE __u32 sp_table_slot(const struct sp_path *path)
 {

@@ -33,7 +33,7 @@ SP_INLINE int sp_token_write(SP_CTX *ctx, __u32 mark)
 		return 0;
 	meta[0] = 0;
 	meta[1] = 0;
-	meta[2] = sp_token[mark == SP_MARK_REPLY];
+	meta[2] = sp_token[mark == sp_judged_mark ? 0 : mark == SP_MARK_REPLY ? 1 : 2];
 	return 1;
 }
 
@@ -49,7 +49,10 @@ SP_INLINE __u64 sp_token_read(const __u8 *at)
 
 SP_INLINE __u32 sp_token_mark(__u64 token)
 {
-	return token == sp_token[0] ? sp_judged_mark : token == sp_token[1] ? SP_MARK_REPLY : 0;
+	return token == sp_token[0]   ? sp_judged_mark
+	       : token == sp_token[1] ? SP_MARK_REPLY
+	       : token == sp_token[2] ? SP_MARK_JUDGED
+				      : 0;
 }
 
 /* Take the token away: it would stay in front of the packet, even in the network namespace to which

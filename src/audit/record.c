@@ -263,6 +263,8 @@ static void put_extras(struct writer *writer, const struct sp_audit_record *reco
 		put_text(writer, "idp", record->idp);
 	if (record->has_real_dst)
 		put_addr(writer, "real_dst", true, &record->real_dst);
+	if (record->real_dport >= 0)
+		put_small(writer, "real_dport", record->real_dport);
 	if (record->has_from)
 		put_addr(writer, "from", true, &record->from);
 	if (record->repair)

@@ -95,9 +95,11 @@ struct sp_audit_record {
 	uint64_t flows;
 	const char *limit; /* `limit`, of limit: the name of the limit that was gone beyond */
 	const char *idp;   /* `idp`: the provider of a sign-in */
-	/* `real_dst`: where @dst leads to by the policy's translations */
+	/* `real_dst`: where @dst leads to by the policy's translations; `real_dport`:
+	 * SP_AUDIT_PORT_NONE: absent, as it is where the port stays as it was */
 	bool has_real_dst;
 	struct sp_addr real_dst;
+	int real_dport;
 	bool has_from;
 	struct sp_addr from; /* `from`: the address a person signed in from, outside the tunnel */
 	/* `put_back`, of drift: whether it is again as it was set */
@@ -117,6 +119,7 @@ struct sp_audit_record {
 	{                                                                                          \
 		.sport = SP_AUDIT_PORT_NONE,                                                       \
 		.dport = SP_AUDIT_PORT_NONE,                                                       \
+		.real_dport = SP_AUDIT_PORT_NONE,                                                  \
 		.proto = SP_AUDIT_PROTO_NONE,                                                      \
 		.icmp_type = SP_AUDIT_VALUE_NONE,                                                  \
 		.icmp_code = SP_AUDIT_VALUE_NONE,                                                  \

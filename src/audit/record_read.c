@@ -187,6 +187,7 @@ static void read_rest(struct reader *reader, struct sp_audit_record *record)
 	record->limit = text_of(reader, "limit");
 	record->idp = text_of(reader, "idp");
 	record->has_real_dst = addr_of(reader, "real_dst", &record->real_dst);
+	record->real_dport = small_of(reader, "real_dport", 65535);
 	record->has_from = addr_of(reader, "from", &record->from);
 	if (value_of(reader, "put_back"))
 		record->repair = json_is_true(value_of(reader, "put_back")) ? SP_AUDIT_PUT_BACK

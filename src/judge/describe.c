@@ -3,7 +3,6 @@
 
 #include "json/text.h"
 #include "net/addr.h"
-#include "policy/addresses/translation.h"
 
 static json_t *describe_address(const struct sp_addr *addr)
 {
@@ -79,24 +78,35 @@ json_t *sp_describe_tests(const struct sp_policy *policy, const struct sp_test_r
 }
 
 static void describe_translations(struct sp_explained *explained, const struct sp_policy *policy,
-				  const struct sp_tuple *tuple)
+				  const struct sp_gateway *gateway, const struct sp_tuple *tuple)
 {
-	const struct sp_addr *real = &tuple->destination;
-	const struct sp_nat *netmap = sp_translation_of(policy, real, &explained->real_destination);
+	struct sp_destination *real = &explained->real;
 
-	explained->netmap = netmap ? netmap->name : NULL;
-	if (netmap)
-		real = &explained->real_destination;
+	*real = (struct sp_destination){ tuple->destination, tuple->destination_port,
+					 tuple->proto };
+	explained->nat = sp_translation_of(policy, gateway, real);
 	explained->masquerade = NULL;
 	for (size_t i = 0; i < policy->nat_count && !explained->masquerade; i++)
 		if (policy->nats[i].kind == SP_NAT_MASQUERADE &&
-		    sp_masquerade_covers(policy, &policy->nats[i].masquerade, &tuple->source, real))
+		    sp_masquerade_covers(policy, &policy->nats[i].masquerade, &tuple->source,
+					 &real->addr))
 			explained->masquerade = &policy->nats[i];
 }
 
+/* Of a forward the port besides: it is another one. */
+static json_t *describe_nat(const struct sp_explained *explained)
+{
+	json_t *json = json_pack("{s:s, s:o}", "name", explained->nat->name, "destination",
+				 describe_address(&explained->real.addr));
+
+	if (explained->nat->kind == SP_NAT_FORWARD)
+		json_object_set_new(json, "port", json_integer(explained->real.port));
+	return json;
+}
+
 void sp_explained_judge(struct sp_explained *explained, const struct sp_policy *policy,
-			const struct sp_judgement *judgement, enum sp_hook hook,
-			const struct sp_tuple *tuple)
+			const struct sp_gateway *gateway, const struct sp_judgement *judgement,
+			enum sp_hook hook, const struct sp_tuple *tuple)
 {
 	const struct sp_answer *answer = &judgement->answer;
 	const struct sp_rule *rule = sp_policy_rule(policy, answer->rule);
@@ -117,7 +127,7 @@ void sp_explained_judge(struct sp_explained *explained, const struct sp_policy *
 	explained->destination = &tuple->destination;
 	explained->proto = tuple->proto;
 	explained->port = tuple->destination_port;
-	describe_translations(explained, policy, tuple);
+	describe_translations(explained, policy, gateway, tuple);
 }
 
 json_t *sp_describe_explained(const struct sp_explained *explained)
@@ -136,11 +146,10 @@ json_t *sp_describe_explained(const struct sp_explained *explained)
 		describe_number((json_int_t)explained->session, 0), "file",
 		sp_json_of_text(explained->file), "line", describe_number(explained->line, 0));
 
-	if (explained->netmap)
-		json_object_set_new(json, "netmap",
-				    json_pack("{s:s, s:o}", "name", explained->netmap,
-					      "destination",
-					      describe_address(&explained->real_destination)));
+	if (explained->nat)
+		json_object_set_new(json,
+				    explained->nat->kind == SP_NAT_FORWARD ? "forward" : "netmap",
+				    describe_nat(explained));
 	if (explained->masquerade)
 		json_object_set_new(json, "masquerade",
 				    json_pack("{s:s, s:s}", "name", explained->masquerade->name,

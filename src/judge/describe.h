@@ -6,6 +6,7 @@
 
 #include "judge/trail.h"
 #include "json/own.h"
+#include "policy/addresses/translation.h"
 #include "yaml/diagnostics.h"
 
 /* A list: each with severity, file, line, column, message. The caller drops the reference. */
@@ -25,8 +26,9 @@ struct sp_explained {
 	const char *generation;
 	uint64_t revision, session; /* 0 where no gateway runs */
 	const struct sp_addr *source, *destination;
-	const char *netmap; /* that translates @destination; NULL: none, and there is no such key */
-	struct sp_addr real_destination; /* to this one */
+	/* that translates where it goes; NULL: none, and there is no such key */
+	const struct sp_nat *nat;
+	struct sp_destination real; /* to this one */
 	/* the entry about the source, where the packet leaves by its interface; NULL as above */
 	const struct sp_nat *masquerade;
 	int proto, port;
@@ -38,11 +40,11 @@ struct sp_explained {
 	const struct sp_policy *policy; /* that the trail is of */
 };
 
-/* What @judgement says of @tuple at @hook, by @policy, in the rule's own words or those of its
+/* What @judgement says of @tuple at @hook of @gateway, by @policy, in the rule's own words or those of its
  * reason. The fields of the asker (generation, revision, session, user, role) stay as they are. */
 void sp_explained_judge(struct sp_explained *explained, const struct sp_policy *policy,
-			const struct sp_judgement *judgement, enum sp_hook hook,
-			const struct sp_tuple *tuple);
+			const struct sp_gateway *gateway, const struct sp_judgement *judgement,
+			enum sp_hook hook, const struct sp_tuple *tuple);
 
 /* The caller drops the reference. */
 json_t *sp_describe_explained(const struct sp_explained *explained);

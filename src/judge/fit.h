@@ -22,7 +22,8 @@ struct sp_fit {
  * - resolvers of `vpn.dns` that a role of people cannot ask;
  * - identity providers without a file, and groups no local user is in;
  * - nat entries about an interface the machine file does not list;
- * and errors about netmaps over the pool or an address of the gateway.
+ * and errors about netmaps over the pool or an address of the gateway, forwards to either, and
+ * forwards of the port of the tunnel or the portal.
  * Returns 0; -EINVAL there was an error; -ENOMEM. */
 int sp_judge_fit(const struct sp_fit *fit, struct sp_diagnostics *diagnostics);
 

@@ -53,18 +53,18 @@ static void find_hooks(const struct search *search, const struct sp_answer *answ
 		       struct sp_trail *trail)
 {
 	const struct sp_gateway *gateway = search->gateway;
-	struct sp_addr to = search->asked->tuple->destination, real;
+	const struct sp_tuple *tuple = search->asked->tuple;
+	struct sp_destination to = { tuple->destination, tuple->destination_port, tuple->proto };
 
 	trail->hooks[trail->hook_count++] = search->asked->hook;
 	if (answer->verdict != SP_ALLOW || search->asked->is_own ||
 	    search->asked->hook == SP_HOOK_VPN_OUT)
 		return;
 	trail->hooks[trail->hook_count++] = SP_HOOK_LOCK;
-	if (sp_translation_of(search->policy, &to, &real))
-		to = real;
-	if (!is_self(gateway, &to) && is_routed(gateway, &to))
+	sp_translation_of(search->policy, gateway, &to);
+	if (!is_self(gateway, &to.addr) && is_routed(gateway, &to.addr))
 		trail->hooks[trail->hook_count++] =
-			sp_judge_way_out(sp_judge_first_hook(gateway, &to));
+			sp_judge_way_out(sp_judge_first_hook(gateway, &to.addr));
 }
 
 /* ---- roles ---- */

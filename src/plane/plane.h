@@ -313,13 +313,14 @@ struct sp_plane_ops {
 	 * there is no guard. */
 	int (*guard_read)(struct sp_plane *plane, char **ret_text);
 
-	/* Put what @policy translates for packets that the revision @number judges, in one
+	/* Put what @policy translates on @gateway for packets that the revision @number judges, in one
 	 * transaction; for the running revision all stays as it is. So it is put before @number is
 	 * committed. @is_anew: whatever stands in its place goes first, and nothing of another
 	 * revision is kept. 0 also if nothing is to be translated. A plane without SP_PLANE_NAT has
 	 * none of nat_…. */
-	int (*nat_put)(struct sp_plane *plane, const struct sp_policy *policy, uint64_t number,
-		       bool is_anew, struct sp_plane_error *error);
+	int (*nat_put)(struct sp_plane *plane, const struct sp_policy *policy,
+		       const struct sp_gateway *gateway, uint64_t number, bool is_anew,
+		       struct sp_plane_error *error);
 	/* It as malloc'ed text, the same for the same translations. -ENOENT: it is not there. */
 	int (*nat_read)(struct sp_plane *plane, char **ret_text);
 	/* Can this machine translate that? Changes nothing. */
@@ -327,7 +328,8 @@ struct sp_plane_ops {
 		       struct sp_plane_error *error);
 	/* After a commit: end the connections whose translation is not @policy's any more. nat_try
 	 * and this may run beside the loop. */
-	int (*nat_settle)(struct sp_plane *plane, const struct sp_policy *policy, size_t *ret_ended,
+	int (*nat_settle)(struct sp_plane *plane, const struct sp_policy *policy,
+			  const struct sp_gateway *gateway, size_t *ret_ended,
 			  struct sp_plane_error *error);
 
 	/* Read the number that set_birth wrote last. It is kept with the state and ends with the
@@ -546,9 +548,12 @@ static inline int sp_plane_guard_read(struct sp_plane *plane, char **ret_text)
 }
 
 static inline int sp_plane_nat_put(struct sp_plane *plane, const struct sp_policy *policy,
-				   uint64_t number, bool is_anew, struct sp_plane_error *error)
+				   const struct sp_gateway *gateway, uint64_t number, bool is_anew,
+				   struct sp_plane_error *error)
 {
-	return plane->ops->nat_put ? plane->ops->nat_put(plane, policy, number, is_anew, error) : 0;
+	return plane->ops->nat_put
+		       ? plane->ops->nat_put(plane, policy, gateway, number, is_anew, error)
+		       : 0;
 }
 
 static inline int sp_plane_nat_read(struct sp_plane *plane, char **ret_text)
@@ -563,10 +568,13 @@ static inline int sp_plane_nat_try(struct sp_plane *plane, const struct sp_polic
 }
 
 static inline int sp_plane_nat_settle(struct sp_plane *plane, const struct sp_policy *policy,
-				      size_t *ret_ended, struct sp_plane_error *error)
+				      const struct sp_gateway *gateway, size_t *ret_ended,
+				      struct sp_plane_error *error)
 {
 	*ret_ended = 0;
-	return plane->ops->nat_settle ? plane->ops->nat_settle(plane, policy, ret_ended, error) : 0;
+	return plane->ops->nat_settle
+		       ? plane->ops->nat_settle(plane, policy, gateway, ret_ended, error)
+		       : 0;
 }
 
 static inline int sp_plane_get_birth(struct sp_plane *plane, uint64_t *ret_birth)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "net/addr.h"
 #include "policy/times/timezone.h"
 
 static bool same_text(const char *a, const char *b)
@@ -124,11 +125,26 @@ static bool same_from(const struct pair *pair)
 	return true;
 }
 
-static bool same_netmap(const struct sp_nat *a, const struct sp_nat *b)
+static bool same_netmap(const struct sp_netmap *a, const struct sp_netmap *b)
 {
-	return same_text(a->name, b->name) &&
-	       same_prefixes(&a->netmap.outside, 1, &b->netmap.outside, 1) &&
-	       same_prefixes(&a->netmap.inside, 1, &b->netmap.inside, 1);
+	return same_prefixes(&a->outside, 1, &b->outside, 1) &&
+	       same_prefixes(&a->inside, 1, &b->inside, 1);
+}
+
+static bool same_forward(const struct sp_forward *a, const struct sp_forward *b)
+{
+	return same_text(a->interface, b->interface) && a->proto == b->proto &&
+	       a->port == b->port && a->target_port == b->target_port &&
+	       sp_addr_compare(&a->to, &b->to) == 0 && sp_addr_compare(&a->target, &b->target) == 0;
+}
+
+/* Does the entry, one that rules are about, lead to the same addresses? */
+static bool same_way(const struct sp_nat *a, const struct sp_nat *b)
+{
+	if (a->kind != b->kind || !same_text(a->name, b->name))
+		return false;
+	return a->kind == SP_NAT_FORWARD ? same_forward(&a->forward, &b->forward)
+					 : same_netmap(&a->netmap, &b->netmap);
 }
 
 static bool same_to(const struct pair *pair)
@@ -142,12 +158,12 @@ static bool same_to(const struct pair *pair)
 			return false;
 		if (a->kind == SP_TO_PEOPLE && !same_people(pair, a->index, b->index))
 			return false;
-		if (a->kind == SP_TO_NAT &&
-		    !same_netmap(&pair->before->nats[a->index], &pair->after->nats[b->index]))
-			return false;
 		if (a->kind == SP_TO_NETWORK &&
 		    !same_network(pair->before, &pair->before->networks[a->index], pair->after,
 				  &pair->after->networks[b->index]))
+			return false;
+		if (a->kind == SP_TO_NAT &&
+		    !same_way(&pair->before->nats[a->index], &pair->after->nats[b->index]))
 			return false;
 	}
 	return true;
@@ -285,7 +301,9 @@ static bool same_nat(const struct sp_policy *before, const struct sp_nat *a,
 	case SP_NAT_MASQUERADE:
 		return same_masquerade(before, &a->masquerade, after, &b->masquerade);
 	case SP_NAT_NETMAP:
-		return same_netmap(a, b);
+		return same_netmap(&a->netmap, &b->netmap);
+	case SP_NAT_FORWARD:
+		return same_forward(&a->forward, &b->forward);
 	}
 	return false;
 }

@@ -24,6 +24,7 @@ void sp_nat_done(struct sp_nat *nat)
 	free(nat->masquerade.out);
 	free(nat->masquerade.from);
 	free(nat->masquerade.to);
+	free(nat->forward.interface);
 }
 
 static void role_done(struct sp_role *role)

@@ -239,6 +239,7 @@ static void load_sections(struct sp_loader *loader)
 	sp_symbols_sort(&loader->rules);
 	report_doubles(loader, &loader->rules, "rule",
 		       ": names of rules, expose and protect entries are unique");
+	sp_check_forwards(loader);
 	load_all(loader, SP_SECTION_TESTS, sp_load_tests);
 	drop_disabled(loader->policy);
 	drop_disabled_nat(loader->policy);

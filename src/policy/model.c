@@ -17,6 +17,7 @@ void sp_gateway_done(struct sp_gateway *gateway)
 		free(gateway->interfaces[i].name);
 	free(gateway->pool);
 	free(gateway->self);
+	free(gateway->own);
 	free(gateway->interfaces);
 	free(gateway->routes);
 	free(gateway->edge_trust);

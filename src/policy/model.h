@@ -185,7 +185,8 @@ enum sp_to_kind {
 	SP_TO_SIGNED_IN,
 	SP_TO_PEOPLE,
 	SP_TO_OWN_DEVICES, /* the other devices of the person who sends */
-	SP_TO_NAT,         /* what a netmap stands for, by that netmap and no other way */
+	/* what a netmap stands for, or the target of a forward, by that entry and no other way */
+	SP_TO_NAT,
 };
 
 struct sp_to {
@@ -235,7 +236,7 @@ struct sp_settings {
 	struct sp_place reject_at; /* where the text says so */
 };
 
-enum sp_nat_kind { SP_NAT_MASQUERADE, SP_NAT_NETMAP };
+enum sp_nat_kind { SP_NAT_MASQUERADE, SP_NAT_NETMAP, SP_NAT_FORWARD };
 
 /* What leaves by @out gets an address of that interface as its source. */
 struct sp_masquerade {
@@ -252,6 +253,15 @@ struct sp_netmap {
 	struct sp_prefix outside, inside;
 };
 
+/* What comes for a port of @to goes to the target. Both are of one family. */
+struct sp_forward {
+	char *interface; /* every address of this one is meant; NULL: @to */
+	struct sp_addr to;
+	struct sp_addr target;
+	uint16_t port, target_port; /* target_port 0: the entry is not whole */
+	uint8_t proto;              /* TCP or UDP */
+};
+
 /* An entry of `nat`, in file order. */
 struct sp_nat {
 	char *name;
@@ -260,11 +270,20 @@ struct sp_nat {
 	bool is_disabled; /* `enabled: false`; of a checked policy never */
 	struct sp_masquerade masquerade;
 	struct sp_netmap netmap;
+	struct sp_forward forward; /* what it allows is a rule of its name */
 };
+
+#define SP_OWN_INTERFACE_SIZE 16 /* IFNAMSIZ */
 
 struct sp_interface {
 	char *name;
 	enum sp_zone zone;
+};
+
+/* One of the gateway's addresses, and an interface that has it. */
+struct sp_own_address {
+	char interface[SP_OWN_INTERFACE_SIZE];
+	struct sp_addr addr;
 };
 
 struct sp_route {
@@ -279,6 +298,10 @@ struct sp_gateway {
 	size_t pool_count;
 	struct sp_addr *self;
 	size_t self_count;
+	/* Which interface has which; of a gateway that is described without them none, and then every
+	 * interface has all of self. */
+	struct sp_own_address *own;
+	size_t own_count;
 	struct sp_interface *interfaces;
 	size_t interface_count;
 	struct sp_route *routes;

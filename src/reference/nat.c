@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Translations of the reference evaluator: where a packet really goes. */
+#include <string.h>
+
 #include "net/addr.h"
 #include "reference/state.h"
 
@@ -34,13 +36,56 @@ static uint32_t find_netmap(const struct sp_reference *reference, const struct s
 	return SP_REF_NO_NAT;
 }
 
-uint32_t sp_ref_translate(const struct sp_reference *reference, struct sp_tuple *tuple)
+/* ---- forwards ---- */
+
+static bool is_on(const struct sp_reference *reference, const char *interface,
+		  const struct sp_addr *addr)
+{
+	const struct sp_gateway *gateway = reference->gateway;
+
+	for (size_t i = 0; i < gateway->own_count; i++)
+		if (!strcmp(gateway->own[i].interface, interface) &&
+		    sp_addr_compare(&gateway->own[i].addr, addr) == 0)
+			return true;
+	return gateway->own_count == 0 && sp_ref_is_self(reference, addr);
+}
+
+static bool is_for(const struct sp_reference *reference, const struct sp_forward *forward,
+		   const struct sp_tuple *tuple)
+{
+	const struct sp_addr *to = &tuple->destination;
+
+	return tuple->proto == forward->proto && tuple->destination_port == forward->port &&
+	       sp_addr_is_v4(to) == sp_addr_is_v4(&forward->target) &&
+	       (forward->interface ? is_on(reference, forward->interface, to)
+				   : sp_addr_compare(&forward->to, to) == 0);
+}
+
+/* ---- both ---- */
+
+uint32_t sp_ref_netmap(const struct sp_reference *reference, struct sp_tuple *tuple)
 {
 	const uint32_t nat = find_netmap(reference, &tuple->destination);
 
 	if (nat != SP_REF_NO_NAT)
 		translate(&reference->policy->nats[nat].netmap.inside, &tuple->destination);
 	return nat;
+}
+
+uint32_t sp_ref_translate(const struct sp_reference *reference, struct sp_tuple *tuple)
+{
+	const struct sp_policy *policy = reference->policy;
+
+	for (uint32_t i = 0; i < policy->nat_count; i++) {
+		const struct sp_forward *forward = &policy->nats[i].forward;
+
+		if (policy->nats[i].kind != SP_NAT_FORWARD || !is_for(reference, forward, tuple))
+			continue;
+		tuple->destination = forward->target;
+		tuple->destination_port = forward->target_port;
+		return i;
+	}
+	return sp_ref_netmap(reference, tuple);
 }
 
 struct sp_addr sp_ref_real_source(const struct sp_reference *reference, const struct sp_addr *addr)

@@ -383,7 +383,7 @@ struct sp_answer sp_ref_match_self(const struct sp_reference *reference,
 	const struct sp_policy *policy = reference->policy;
 	const struct sp_rule *first_allow = NULL;
 	struct sp_tuple real = *tuple;
-	const struct ends ends = { &real, sp_ref_translate(reference, &real), NULL, receiver };
+	const struct ends ends = { &real, sp_ref_netmap(reference, &real), NULL, receiver };
 
 	for (size_t i = 0; i < policy->rule_count && is_known; i++) {
 		const struct sp_rule *rule = &policy->rules[i];

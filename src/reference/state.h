@@ -192,9 +192,11 @@ bool sp_ref_is_bogon(const struct sp_reference *reference, const struct sp_addr 
 /* Is it in a network whose packets the edge drops? */
 bool sp_ref_is_listed(const struct sp_reference *reference, const struct sp_addr *addr);
 
-/* Put the real destination into @tuple. Returns the index of the nat entry it goes by;
+/* Put the real destination into @tuple, address and port. Returns the index of the nat entry it goes by;
  * SP_REF_NO_NAT: none, and @tuple is as it was. */
 uint32_t sp_ref_translate(const struct sp_reference *reference, struct sp_tuple *tuple);
+/* The same by netmaps alone: what the gateway itself sends goes by no forward. */
+uint32_t sp_ref_netmap(const struct sp_reference *reference, struct sp_tuple *tuple);
 #define SP_REF_NO_NAT UINT32_MAX
 /* The source that @addr stands for; most stand for themselves. */
 struct sp_addr sp_ref_real_source(const struct sp_reference *reference, const struct sp_addr *addr);

@@ -5,7 +5,9 @@
  * destinations that lead to the same verdicts only the first is compared. */
 #include "tables/atoms.h"
 
+#include <endian.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,11 +30,14 @@ struct places {
 
 struct dst_cell {
 	struct sp_dst dst[SP_ATOMS_SIDES];
+	struct sp_addr
+		forwarded; /* an address with ports of forwards is a cell of its own; else zero */
 	bool is_v6;
 };
 
 struct svc_cell {
 	uint16_t svcset[SP_ATOMS_SIDES];
+	uint32_t slot;   /* a forward's port is a cell of its own; else 0 */
 	bool is_opening; /* else only a protect entry lets it in */
 };
 
@@ -195,8 +200,11 @@ static struct dst_cell dst_cell_of(const struct place *place)
 {
 	struct dst_cell cell = { .is_v6 = !sp_addr_is_v4(&place->range.first) };
 
-	for (size_t side = 0; side < SP_ATOMS_SIDES; side++)
+	for (size_t side = 0; side < SP_ATOMS_SIDES; side++) {
 		cell.dst[side] = *(const struct sp_dst *)place->rows[side];
+		if (cell.dst[side].flags & SP_DST_FORWARD)
+			cell.forwarded = place->range.first;
+	}
 	return cell;
 }
 
@@ -209,6 +217,8 @@ static int compare_dst_cells(const struct dst_cell *a, const struct dst_cell *b)
 {
 	int order = a->is_v6 - b->is_v6;
 
+	if (!order)
+		order = sp_addr_compare(&a->forwarded, &b->forwarded);
 	for (size_t side = 0; side < SP_ATOMS_SIDES && !order; side++) {
 		order = compare_numbers(a->dst[side].netset, b->dst[side].netset);
 		if (!order)
@@ -250,6 +260,11 @@ static int number_places(struct sp_atoms *atoms)
 }
 
 /* ---- cells of services ---- */
+
+static uint32_t slot_of(const struct sp_fwd_key *key)
+{
+	return (key->proto == IPPROTO_TCP ? SP_SVC_TCP : SP_SVC_UDP) + be16toh(key->port_be);
+}
 
 static bool is_one_of(uint32_t type, const uint8_t *types, size_t count)
 {
@@ -299,18 +314,35 @@ static int compare_svc_cells(const struct svc_cell *a, const struct svc_cell *b)
 {
 	int order = a->is_opening - b->is_opening;
 
+	if (!order)
+		order = compare_numbers(a->slot, b->slot);
 	for (size_t side = 0; side < SP_ATOMS_SIDES && !order; side++)
 		order = compare_numbers(a->svcset[side], b->svcset[side]);
 	return order;
 }
 
+/* The slots that some forward is about. */
+static uint64_t *list_forwarded(const struct sp_atoms *atoms)
+{
+	uint64_t *bits = sp_bits_new(sp_bits_words(SP_SVC_SLOTS));
+
+	for (size_t side = 0; bits && side < SP_ATOMS_SIDES; side++)
+		for (size_t i = 0; i < atoms->tables[side]->fwd_count; i++)
+			sp_bits_set(bits, slot_of(&atoms->tables[side]->fwd[i].key));
+	return bits;
+}
+
 static int make_spans(const struct sp_atoms *atoms, bool is_v6, struct services *services)
 {
+	__sp_free uint64_t *forwarded = list_forwarded(atoms);
 	struct svc_span *span = NULL;
 
+	if (!forwarded)
+		return -ENOMEM;
 	for (uint32_t slot = 0; slot < SP_SVC_SLOTS; slot++) {
 		const struct svc_cell key = { .svcset = { atoms->tables[0]->svc[slot],
 							  atoms->tables[1]->svc[slot] },
+					      .slot = sp_bits_test(forwarded, slot) ? slot : 0,
 					      .is_opening = is_opening(slot) };
 
 		if (!is_of_family(slot, is_v6)) {
@@ -397,6 +429,10 @@ struct way {
 	bool is_open
 		[SP_ATOMS_SIDES]; /* what no rule means is allowed; one for all ways of a sender */
 	size_t target;
+	/* the address with ports of forwards that it leads to, and who asks; NULL: it has none */
+	const struct sp_addr *forwarded;
+	const struct sp_tables *const *tables;
+	const struct sp_asker *askers;
 };
 
 static void look_up(const struct sp_tables *tables, const struct sp_asker *asker, uint32_t netset,
@@ -427,9 +463,14 @@ static bool meets(const struct sp_asker *asker, const struct sp_receiver *receiv
 static bool find_way(const struct sp_atoms *atoms, const struct sp_asker *askers, bool is_v6,
 		     size_t target, struct way *way)
 {
-	*way = (struct way){ .target = target };
+	static const struct sp_addr none;
+
+	*way = (struct way){ .target = target, .tables = atoms->tables, .askers = askers };
 	if (target < atoms->cell_count && atoms->cells[target].is_v6 != is_v6)
 		return false;
+	if (target < atoms->cell_count &&
+	    sp_addr_compare(&atoms->cells[target].forwarded, &none) != 0)
+		way->forwarded = &atoms->cells[target].forwarded;
 	for (size_t side = 0; side < SP_ATOMS_SIDES; side++) {
 		const struct sp_tables *tables = atoms->tables[side];
 
@@ -450,12 +491,42 @@ static bool find_way(const struct sp_atoms *atoms, const struct sp_asker *askers
 	return true;
 }
 
+/* The forward that the port is one of. What the gateway itself sends goes by none. */
+static const struct sp_fwd *find_forward(const struct way *way, size_t side,
+					 const struct svc_cell *service)
+{
+	const struct sp_tables *tables = way->tables[side];
+
+	if (!way->forwarded || !service->slot || way->askers[side].is_self)
+		return NULL;
+	for (size_t i = 0; i < tables->fwd_count; i++)
+		if (slot_of(&tables->fwd[i].key) == service->slot &&
+		    sp_addr_compare(&tables->fwd[i].key.to, way->forwarded) == 0)
+			return &tables->fwd[i].value;
+	return NULL;
+}
+
+static bool is_forwarded(const struct way *way, size_t side, const struct svc_cell *service,
+			 const struct sp_fwd *fwd)
+{
+	const struct sp_tables *tables = way->tables[side];
+	const uint32_t base = service->slot >= SP_SVC_UDP ? SP_SVC_UDP : SP_SVC_TCP;
+
+	return !way->askers[side].is_shut &&
+	       sp_tables_decide(tables, way->askers[side].class_id, fwd->netset,
+				base + be16toh(fwd->port_be))
+			       ->action == SP_ALLOW;
+}
+
 static bool is_allowed(const struct way *way, size_t side, const struct svc_cell *service)
 {
 	const uint16_t svcset = service->svcset[side];
+	const struct sp_fwd *fwd = find_forward(way, side, service);
 
 	if (way->protect[side] && way->protect[side][svcset].reason == SP_REASON_PROTECT)
 		return true;
+	if (fwd)
+		return is_forwarded(way, side, service, fwd);
 	if (!way->rules[side] || !service->is_opening)
 		return false;
 	return way->rules[side][svcset].action == SP_ALLOW ||
@@ -465,7 +536,7 @@ static bool is_allowed(const struct way *way, size_t side, const struct svc_cell
 static int compare_ways(const void *left, const void *right)
 {
 	const struct way *a = left, *b = right;
-	int order = 0;
+	int order = (a->forwarded > b->forwarded) - (a->forwarded < b->forwarded);
 
 	for (size_t side = 0; side < SP_ATOMS_SIDES && !order; side++) {
 		order = (a->rules[side] > b->rules[side]) - (a->rules[side] < b->rules[side]);

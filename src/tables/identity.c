@@ -78,7 +78,7 @@ static bool to_matches(const struct view *view, const struct sp_to *to)
 	case SP_TO_PEOPLE:
 		return is_of_list(view, to->index);
 	case SP_TO_NAT:
-		return false; /* no session is behind a netmap */
+		return false; /* no session is behind a netmap or a forward */
 	}
 	return false;
 }

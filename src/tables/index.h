@@ -5,6 +5,7 @@
  *	tables_marks.c     what makes one address differ from another: marks on prefixes
  *	tables_address.c   src and dst rows: which rules match this source, this destination
  *	translated.c       dst rows that stand for others: netmaps
+ *	forward.c          fwd rows: ports that are others'
  *	tables_service.c   svc slots: which rules match this protocol and port
  *	tables_pair.c      pairs, profiles and verdicts: what the rules left over say
  *	tables_limit.c     the terms of limits
@@ -58,6 +59,7 @@ struct sp_tables_index {
 int sp_tables_compile_src(struct sp_tables *tables);
 int sp_tables_compile_dst(struct sp_tables *tables);
 int sp_tables_compile_translated(struct sp_tables *tables);
+int sp_tables_compile_forwards(struct sp_tables *tables);
 int sp_tables_compile_svc(struct sp_tables *tables);
 int sp_tables_compile_pairs(struct sp_tables *tables);
 int sp_tables_compile_limits(struct sp_tables *tables);

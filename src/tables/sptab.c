@@ -2,7 +2,8 @@
 /* Decision tables as a file.
  *
  *	"SPTAB\0\0\2"
- *	six sections, each once and in this order, and a seventh where there are limits:
+ *	six sections, each once and in this order, a seventh where there are limits, and one more
+ *	where there are forwards:
  *		u32 id, u32 0, u64 length; the rows; zeros up to 8 bytes
  *	SHA-256 of everything before it
  *
@@ -14,6 +15,7 @@
 
 #include <errno.h>
 #include <openssl/sha.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +25,7 @@
 
 static const uint8_t magic[8] = { 'S', 'P', 'T', 'A', 'B', 0, 0, 2 };
 
-enum section { HEAD = 1, SRC, DST, SVC, PAIR, VERDICT, LIMIT };
+enum section { HEAD = 1, SRC, DST, SVC, PAIR, VERDICT, LIMIT, FWD };
 
 #define HEAD_SIZE 56u
 #define SRC_SIZE 40u
@@ -32,6 +34,7 @@ enum section { HEAD = 1, SRC, DST, SVC, PAIR, VERDICT, LIMIT };
 #define PAIR_SIZE 12u
 #define VERDICT_SIZE 24u
 #define LIMIT_SIZE 40u
+#define FWD_SIZE 32u
 #define PERIOD_MAX UINT64_C(230400000000000) /* an hour */
 
 SP_DEFINE_CLEANUP(struct sp_tables *, sp_tables_free);
@@ -210,6 +213,38 @@ static void put_limit(struct writer *writer, const struct sp_tables *tables)
 	}
 }
 
+static int compare_fwd(const void *left, const void *right)
+{
+	const struct sp_fwd_row *a = left, *b = right;
+
+	return memcmp(&a->key, &b->key, sizeof(a->key));
+}
+
+/* Sorted by the bytes of their keys. */
+static int put_fwd(struct writer *writer, const struct sp_tables *tables)
+{
+	__sp_free struct sp_fwd_row *sorted = NULL;
+
+	if (!tables->fwd_count)
+		return 0;
+	sorted = calloc(tables->fwd_count, sizeof(*sorted));
+	if (!sorted)
+		return -ENOMEM;
+	memcpy(sorted, tables->fwd, tables->fwd_count * sizeof(*sorted));
+	qsort(sorted, tables->fwd_count, sizeof(*sorted), compare_fwd);
+	put_section(writer, FWD, tables->fwd_count * FWD_SIZE);
+	for (size_t i = 0; i < tables->fwd_count; i++) {
+		put_bytes(writer, sorted[i].key.to.b, sizeof(sorted[i].key.to.b));
+		put_bytes(writer, &sorted[i].key.port_be, sizeof(sorted[i].key.port_be));
+		put_u8(writer, sorted[i].key.proto);
+		advance(writer, sizeof(sorted[i].key.zero));
+		put_u32(writer, sorted[i].value.netset);
+		put_bytes(writer, &sorted[i].value.port_be, sizeof(sorted[i].value.port_be));
+		put_u16(writer, 0);
+	}
+	return 0;
+}
+
 static size_t section_size(size_t rows, size_t row_size)
 {
 	return 16 + rows * row_size + padding(rows * row_size);
@@ -223,6 +258,7 @@ static size_t file_size(const struct sp_tables *tables)
 	       section_size(tables->pair_count, PAIR_SIZE) +
 	       section_size(verdict_count(tables), VERDICT_SIZE) +
 	       (tables->limit_count > 1 ? section_size(tables->limit_count - 1, LIMIT_SIZE) : 0) +
+	       (tables->fwd_count ? section_size(tables->fwd_count, FWD_SIZE) : 0) +
 	       SHA256_DIGEST_LENGTH;
 }
 
@@ -232,6 +268,7 @@ int sp_sptab_write(const struct sp_tables *tables, uint8_t **ret_bytes, size_t *
 	__sp_free uint8_t *bytes = calloc(1, len);
 	__sp_free struct sp_pair_row *sorted = calloc(tables->pair_count + 1, sizeof(*sorted));
 	struct writer writer = { bytes };
+	int r;
 
 	if (!bytes || !sorted)
 		return -ENOMEM;
@@ -247,6 +284,9 @@ int sp_sptab_write(const struct sp_tables *tables, uint8_t **ret_bytes, size_t *
 	put_pair(&writer, sorted, tables->pair_count);
 	put_verdict(&writer, tables);
 	put_limit(&writer, tables);
+	r = put_fwd(&writer, tables);
+	if (r < 0)
+		return r;
 	SHA256(bytes, len - SHA256_DIGEST_LENGTH, writer.next);
 	*ret_bytes = SP_TAKE_PTR(bytes);
 	*ret_len = len;
@@ -278,6 +318,13 @@ static struct sp_reader take_section(struct sp_reader *file, enum section id, si
 			file->failed = true;
 	*ret_count = len / row_size;
 	return sp_reader(bytes, len);
+}
+
+static bool is_next(const struct sp_reader *file, enum section id)
+{
+	struct sp_reader ahead = *file;
+
+	return ahead.left > 0 && sp_take_le32(&ahead) == id;
 }
 
 static bool take_head(struct sp_reader *file, struct sp_tables *tables)
@@ -387,7 +434,7 @@ static int take_dst(struct sp_reader *file, struct sp_tables *tables)
 		row->value.flags = sp_take_le32(&rows);
 		if (row->value.netset >= tables->netset_count)
 			return -EBADMSG;
-		if ((row->value.flags & ~SP_DST_RESOLVER) >
+		if ((row->value.flags & ~(SP_DST_RESOLVER | SP_DST_FORWARD)) >
 		    SP_DST_SELF) /* an address has at most one of the two */
 			return -EBADMSG;
 	}
@@ -533,7 +580,7 @@ static int take_limit(struct sp_reader *file, struct sp_tables *tables)
 	size_t count = 0;
 	int r;
 
-	if (file->left > 0) {
+	if (is_next(file, LIMIT)) {
 		rows = take_section(file, LIMIT, LIMIT_SIZE, &count);
 		if (count == 0 || count >= SP_TABLES_LIMIT_MAX)
 			return -EBADMSG;
@@ -544,6 +591,50 @@ static int take_limit(struct sp_reader *file, struct sp_tables *tables)
 	for (size_t i = 0; i < verdict_count(tables); i++)
 		if (tables->verdict[i].limit >= tables->limit_count)
 			return -EBADMSG;
+	return 0;
+}
+
+static bool take_fwd_row(struct sp_reader *rows, const struct sp_tables *tables,
+			 struct sp_fwd_row *row)
+{
+	const uint8_t *bytes = sp_take(rows, sizeof(row->key));
+
+	if (!bytes)
+		return false;
+	memcpy(&row->key, bytes, sizeof(row->key));
+	row->value.netset = sp_take_le32(rows);
+	bytes = sp_take(rows, sizeof(row->value.port_be));
+	if (!bytes || sp_take_le16(rows) != 0)
+		return false;
+	memcpy(&row->value.port_be, bytes, sizeof(row->value.port_be));
+	for (size_t i = 0; i < sizeof(row->key.zero); i++)
+		if (row->key.zero[i])
+			return false;
+	return (row->key.proto == IPPROTO_TCP || row->key.proto == IPPROTO_UDP) &&
+	       row->value.netset < tables->netset_count;
+}
+
+/* The section is there if there are forwards. */
+static int take_fwd(struct sp_reader *file, struct sp_tables *tables)
+{
+	struct sp_reader rows;
+	size_t count = 0;
+
+	if (file->left == 0)
+		return 0;
+	rows = take_section(file, FWD, FWD_SIZE, &count);
+	if (count == 0 || count > SP_TABLES_FWD_MAX)
+		return -EBADMSG;
+	tables->fwd = calloc(count, sizeof(*tables->fwd));
+	if (!tables->fwd)
+		return -ENOMEM;
+	for (; tables->fwd_count < count; tables->fwd_count++) {
+		struct sp_fwd_row *row = &tables->fwd[tables->fwd_count];
+
+		if (!take_fwd_row(&rows, tables, row) ||
+		    (tables->fwd_count && compare_fwd(&row[-1], row) >= 0))
+			return -EBADMSG;
+	}
 	return 0;
 }
 
@@ -563,6 +654,8 @@ static int take_tables(struct sp_reader *file, struct sp_tables *tables)
 		r = take_verdict(file, tables);
 	if (r == 0)
 		r = take_limit(file, tables);
+	if (r == 0)
+		r = take_fwd(file, tables);
 	if (r == 0 && (file->failed || file->left > 0))
 		r = -EBADMSG;
 	return r;

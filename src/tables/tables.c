@@ -32,6 +32,7 @@ void sp_tables_free(struct sp_tables *tables)
 		return;
 	free(tables->src);
 	free(tables->dst);
+	free(tables->fwd);
 	free(tables->pair);
 	free(tables->limit);
 	free(tables->verdict);
@@ -208,6 +209,8 @@ int sp_tables_compile(const struct sp_policy *policy, const struct sp_gateway *g
 		r = sp_tables_compile_dst(tables);
 	if (r == 0)
 		r = sp_tables_compile_translated(tables);
+	if (r == 0)
+		r = sp_tables_compile_forwards(tables);
 	if (r == 0)
 		r = sp_tables_compile_svc(tables);
 	if (r == 0)

@@ -18,6 +18,11 @@ struct sp_dst_row {
 	struct sp_dst value;
 };
 
+struct sp_fwd_row {
+	struct sp_fwd_key key;
+	struct sp_fwd value;
+};
+
 struct sp_pair_row {
 	struct sp_pair_key key;
 	uint32_t profile;
@@ -44,6 +49,8 @@ struct sp_tables {
 	size_t src_count;
 	struct sp_dst_row *dst; /* likewise */
 	size_t dst_count;
+	struct sp_fwd_row *fwd; /* no two of one key */
+	size_t fwd_count;
 	uint16_t svc[SP_SVC_SLOTS];
 	struct sp_pair_row *pair;
 	size_t pair_count;
@@ -67,6 +74,7 @@ struct sp_tables {
 #define SP_TABLES_SVCSET_MAX 4096u
 #define SP_TABLES_PAIR_MAX (1u << 20)
 #define SP_TABLES_VERDICT_MAX (1u << 20)
+#define SP_TABLES_FWD_MAX 65536u
 #define SP_TABLES_LIMIT_MAX (SP_LIMITS_MAX + SP_RULE_MAX) /* and one for each rule */
 
 /* Compile for the moment of @facts. The policy (numbered) and gateway must outlive the tables, which

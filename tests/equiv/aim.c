@@ -322,6 +322,22 @@ static const struct world_rule *pick_rule(struct rng *rng, const struct world_po
 	return rule;
 }
 
+static void aim_forward(struct rng *rng, const struct world *world,
+			const struct world_policy *policy, struct talk *talk)
+{
+	const struct world_forward *forward =
+		&policy->forwards[rng_below(rng, policy->forward_count)];
+	const bool is_address = strchr(forward->to, '.') || strchr(forward->to, ':');
+	const char *to = is_address ? forward->to : pick_family(rng, &world->self, forward->is_v6);
+
+	if (!to || forward->is_v6 == sp_addr_is_v4(&talk->source))
+		return;
+	talk->destination = edge_of(rng, to);
+	talk->proto = forward->is_udp ? IPPROTO_UDP : IPPROTO_TCP;
+	talk->destination_port = rng_chance(rng, 85) ? (uint16_t)forward->port
+						     : edge_port(rng, forward->port, forward->port);
+}
+
 void aim_talk(struct rng *rng, const struct world *world, unsigned revision, struct talk *ret_talk)
 {
 	static const struct world_rule nothing;
@@ -339,6 +355,8 @@ void aim_talk(struct rng *rng, const struct world *world, unsigned revision, str
 	ret_talk->hook = hook_into(rng, world, &ret_talk->source);
 	if (rule->kind == SP_RULE_EXPOSE && world_home(world, &ret_talk->source) >= SP_ZONE_COUNT)
 		ret_talk->hook = SP_HOOK_EDGE_IN;
+	if (world_has_forwards(policy) && rng_chance(rng, 35))
+		aim_forward(rng, world, policy, ret_talk);
 	if (rng_chance(rng, 4)) /* where it does not belong */
 		ret_talk->hook =
 			(enum sp_hook[]){ SP_HOOK_EDGE_IN, SP_HOOK_VPN_IN, SP_HOOK_INSIDE_IN,

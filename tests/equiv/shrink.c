@@ -175,6 +175,14 @@ static void fewer_limits(struct shrink *shrink)
 	}
 }
 
+static void fewer_forwards(struct shrink *shrink)
+{
+	for (unsigned revision = 0; revision < 2; revision++) {
+		shrink->smaller.world.policy[revision].forward_count = 0;
+		keep(shrink);
+	}
+}
+
 static void fewer_times(struct shrink *shrink)
 {
 	for (unsigned revision = 0; revision < 2; revision++) {
@@ -240,6 +248,7 @@ void shrink_case(struct equiv_case *test, shrink_fails_fn fails, void *arg, unsi
 		fewer_matches(&shrink);
 		fewer_names(&shrink);
 		fewer_limits(&shrink);
+		fewer_forwards(&shrink);
 		fewer_times(&shrink);
 		simpler_gateway(&shrink);
 	} while (shrink.tries > 0 && test->step_count + test->world.policy[0].rule_count < before);

@@ -2,7 +2,9 @@
 /* A plane made of nothing but the tables: docs/judgement.md for a packet nothing came before. */
 #include "trial.h"
 
+#include <endian.h>
 #include <netinet/in.h>
+#include <string.h>
 
 #include "net/packet.h"
 
@@ -145,6 +147,20 @@ static bool is_parked_request(const struct trial *trial, enum sp_hook hook,
 	       slot == SP_SVC_TCP + tables->portal_port;
 }
 
+/* The row of the forward that a packet is for; NULL: none. */
+static const struct sp_fwd *find_forward(const struct sp_tables *tables,
+					 const struct sp_packet *packet)
+{
+	const struct sp_fwd_key key = { .to = packet->tuple.destination,
+					.port_be = htobe16(packet->tuple.destination_port),
+					.proto = packet->tuple.proto };
+
+	for (size_t i = 0; i < tables->fwd_count; i++)
+		if (memcmp(&tables->fwd[i].key, &key, sizeof(key)) == 0)
+			return &tables->fwd[i].value;
+	return NULL;
+}
+
 /* [4] to [8]: both sessions, the edge's drops, the rules. */
 static struct sp_answer judge_rules(const struct trial *trial, enum sp_hook hook, unsigned zone,
 				    const struct sp_packet *packet)
@@ -155,8 +171,11 @@ static struct sp_answer judge_rules(const struct trial *trial, enum sp_hook hook
 	const struct sp_verdict *protect =
 		sp_tables_decide(tables, src->class_id[zone], dst->netset, slot_of(packet));
 	const struct trial_session *sender = NULL, *receiver;
-	uint32_t class_id = src->class_id[zone], netset = dst->netset;
-	bool is_parked = is_parked_request(trial, hook, packet);
+	const struct sp_fwd *forward = find_forward(tables, packet);
+	uint32_t class_id = src->class_id[zone], netset = forward ? forward->netset : dst->netset;
+	uint32_t slot = forward ? (slot_of(packet) & ~0xffffu) + be16toh(forward->port_be)
+				: slot_of(packet);
+	bool is_parked = !forward && is_parked_request(trial, hook, packet);
 	struct sp_answer refused;
 
 	if (zone == SP_ZONE_TUNNEL && !is_parked) {
@@ -177,7 +196,7 @@ static struct sp_answer judge_rules(const struct trial *trial, enum sp_hook hook
 		return deny((enum sp_reason)src->drop_reason);
 	if (protect->reason == SP_REASON_PROTECT) /* vpn-out: the others asked before */
 		return answer_of(trial, protect);
-	return answer_of(trial, sp_tables_decide(tables, class_id, netset, slot_of(packet)));
+	return answer_of(trial, sp_tables_decide(tables, class_id, netset, slot));
 }
 
 bool tables_judge(const struct trial *trial, enum sp_hook hook, const struct sp_frame *frame,

@@ -556,6 +556,65 @@ static void make_drop(struct rng *rng, struct world_policy *policy)
 			  rng_chance(rng, 50) ? "8.8.0.0/16" : "2a00:1450::/32");
 }
 
+/* ---- forwards ---- */
+
+static bool is_of_self(const struct world *world, const char *word)
+{
+	const struct sp_prefix prefix = prefix_of(word);
+	struct sp_addr addr;
+
+	memcpy(addr.b, prefix.addr, sizeof(addr.b));
+	return world_is_self(world, &addr);
+}
+
+static void choose_target(struct rng *rng, struct world_forward *forward)
+{
+	static const char *const targets[2][3] = {
+		{ "10.30.4.9", "10.30.64.9", "93.184.0.1" },
+		{ "2001:db8:30:1::9", "fd00:20::9", "2001:db8:31::9" },
+	};
+
+	snprintf(forward->target, WORD_MAX, "%s", targets[forward->is_v6][rng_below(rng, 3)]);
+	forward->target_port = (uint32_t[]){ 22, 53, 80, 443 }[rng_below(rng, 4)];
+}
+
+/* Its ends are a network too, so that rules and packets are about them. */
+static void make_forward(struct rng *rng, const struct world *world, struct world_policy *policy,
+			 bool is_v6)
+{
+	struct world_forward *forward = &policy->forwards[policy->forward_count];
+	struct world_network *network = &policy->networks[policy->network_count];
+	const char *self = world->self.count ? world->self.item[rng_below(rng, world->self.count)]
+					     : "192.0.2.77";
+
+	*forward = (struct world_forward){ .is_v6 = is_v6, .is_udp = rng_chance(rng, 40) };
+	forward->port = (uint32_t[]){ 53, 80, 443, 8080 }[rng_below(rng, 4)];
+	choose_target(rng, forward);
+	snprintf(forward->to, WORD_MAX, "%s",
+		 rng_chance(rng, 15) ? (is_v6 ? "2001:db8:77::7" : "203.0.113.77") : self);
+	if ((strchr(forward->to, ':') != NULL) != is_v6)
+		snprintf(forward->to, WORD_MAX, "wan0");
+	if (is_of_self(world, forward->target) || policy->network_count == NETWORKS_MAX ||
+	    forward->port == world->portal_port)
+		return;
+	policy->forward_count++;
+	*network = (struct world_network){ 0 };
+	snprintf(network->name, sizeof(network->name), "n%u", policy->network_count++);
+	words_add(&network->in, "%s", forward->target);
+	if (rng_chance(rng, 30))
+		snprintf(forward->from, WORD_MAX, "%s", rng_chance(rng, 50) ? "r0" : network->name);
+}
+
+static void change_forward(struct rng *rng, struct world_policy *policy)
+{
+	if (!policy->forward_count)
+		return;
+	if (rng_chance(rng, 40))
+		policy->forward_count--;
+	else
+		choose_target(rng, &policy->forwards[0]);
+}
+
 static void make_policy(struct rng *rng, const struct world *world, struct world_policy *policy)
 {
 	uint32_t networks = rng_between(rng, 1, NETWORKS_MAX - 1);
@@ -569,6 +628,9 @@ static void make_policy(struct rng *rng, const struct world *world, struct world
 	for (unsigned family = 0; family < 2; family++)
 		if (rng_chance(rng, 25))
 			make_netmap(rng, world, policy, family);
+	for (unsigned family = 0; family < 2; family++)
+		if (rng_chance(rng, 25))
+			make_forward(rng, world, policy, family);
 	for (uint32_t i = 0; i < networks && policy->network_count < NETWORKS_MAX; i++)
 		make_network(rng, policy);
 	for (uint32_t i = 0; i < services; i++)
@@ -618,7 +680,7 @@ static void change_policy(struct rng *rng, const struct world *world)
 		uint32_t n = rng_below(rng, policy->rule_count);
 		struct world_rule *rule = &policy->rules[n];
 
-		switch (rng_below(rng, 9)) {
+		switch (rng_below(rng, 10)) {
 		case 0:
 			if (rule->kind == SP_RULE_ALLOW || rule->kind == SP_RULE_DENY)
 				rule->kind =
@@ -650,6 +712,9 @@ static void change_policy(struct rng *rng, const struct world *world)
 		case 6:
 			if (policy->limit[0] && !strstr(policy->limit, "key: rule"))
 				make_limit(rng, policy);
+			break;
+		case 8:
+			change_forward(rng, policy);
 			break;
 		case 7:
 			if (policy->netmap_count)

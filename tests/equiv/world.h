@@ -58,7 +58,14 @@ struct world_netmap {
 	char outside[WORD_MAX], inside[WORD_MAX];
 };
 
+struct world_forward {
+	char to[WORD_MAX], target[WORD_MAX], from[WORD_MAX]; /* to: or an interface; from "": any */
+	bool is_v6, is_udp;
+	uint32_t port, target_port;
+};
+
 #define RULES_MAX 24
+#define FORWARDS_MAX 2
 #define NETMAPS_MAX 2
 #define NETWORKS_MAX 8
 #define SERVICES_MAX 5
@@ -93,7 +100,12 @@ struct world_policy {
 	char limit[WORD_MAX];
 	struct world_netmap netmaps[NETMAPS_MAX]; /* m0 … */
 	uint32_t netmap_count;
+	struct world_forward forwards[FORWARDS_MAX]; /* f0 … */
+	uint32_t forward_count;
 };
+
+/* Forwards of a port that a protect entry may keep open are refused. */
+bool world_has_forwards(const struct world_policy *policy);
 
 struct world_session {
 	uint32_t user;             /* un, of corp: a person may have several devices */

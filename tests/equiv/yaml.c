@@ -257,6 +257,23 @@ static void put_fixtures(FILE *out, const struct world *world)
 	}
 }
 
+bool world_has_forwards(const struct world_policy *policy)
+{
+	return policy->forward_count && !has_kind(policy, SP_RULE_PROTECT);
+}
+
+static void put_forward(FILE *out, const struct world_forward *forward, uint32_t n)
+{
+	fprintf(out, "  - { name: f%u, forward: { to: \"%s%s%s:%s/%u\", target: \"%s%s%s:%u\"", n,
+		strchr(forward->to, ':') ? "[" : "", forward->to,
+		strchr(forward->to, ':') ? "]" : "", forward->is_udp ? "udp" : "tcp", forward->port,
+		forward->is_v6 ? "[" : "", forward->target, forward->is_v6 ? "]" : "",
+		forward->target_port);
+	if (forward->from[0])
+		fprintf(out, ", from: %s", forward->from);
+	fputs(" } }\n", out);
+}
+
 void world_print_policy(const struct world *world, unsigned revision, FILE *out)
 {
 	const struct world_policy *policy = &world->policy[revision];
@@ -267,11 +284,13 @@ void world_print_policy(const struct world *world, unsigned revision, FILE *out)
 	put_rules(out, policy, "  expose:", true, SP_RULE_EXPOSE);
 	put_rules(out, policy, "protect:", true, SP_RULE_PROTECT);
 	put_rules(out, policy, "rules:", false, SP_RULE_ALLOW);
-	if (policy->netmap_count)
+	if (policy->netmap_count || world_has_forwards(policy))
 		fputs("nat:\n", out);
 	for (uint32_t i = 0; i < policy->netmap_count; i++)
 		fprintf(out, "  - { name: m%u, netmap: { outside: \"%s\", inside: \"%s\" } }\n", i,
 			policy->netmaps[i].outside, policy->netmaps[i].inside);
+	for (uint32_t i = 0; world_has_forwards(policy) && i < policy->forward_count; i++)
+		put_forward(out, &policy->forwards[i], i);
 	put_fixtures(out, world);
 	put_feeds(out, policy);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tables.h"
 
+#include <endian.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,6 +75,22 @@ static void put_dst(FILE *out, const struct sp_tables *tables)
 		else
 			fprintf(out, "%-22s network set %u%s\n", prefix, dst->netset,
 				dst->flags & SP_DST_SELF ? ", the gateway" : "");
+	}
+}
+
+static void put_fwd(FILE *out, const struct sp_tables *tables)
+{
+	char addr[SP_ADDR_TEXT_MAX];
+
+	if (tables->fwd_count)
+		fprintf(out, "\n%zu forwarded\n", tables->fwd_count);
+	for (size_t i = 0; i < tables->fwd_count; i++) {
+		const struct sp_fwd_row *row = &tables->fwd[i];
+
+		fprintf(out, "%s %s/%u: port %u, network set %u\n",
+			sp_addr_format(&row->key.to, addr),
+			row->key.proto == IPPROTO_TCP ? "tcp" : "udp", be16toh(row->key.port_be),
+			be16toh(row->value.port_be), row->value.netset);
 	}
 }
 
@@ -195,6 +213,7 @@ int print_tables(struct sp_policy *text, FILE *out)
 	put_sets(out, tables, "network set", &tables->index->netsets);
 	put_src(out, tables);
 	put_dst(out, tables);
+	put_fwd(out, tables);
 	put_svc(out, tables);
 	put_verdicts(out, tables);
 	return 0;

@@ -164,6 +164,101 @@ lab_start_daemon || exit 1
 cp "$LAB_DIR/translating.yaml" "$policy"
 expect "the masquerade is back" lab_gate apply "$policy"
 
+# ---- forwards: ports of the gateway that are git's ----
+lab_start_web office 10.30.2.9 80 git-80
+lab_start_web office 2001:db8:30::2:9 80 git6-80
+lab_run gateway gateway-talk.log /usr/bin/python3 "$lab_top/tests/support/talk.py" serve 5402
+lab_in stranger ip route replace 10.30.2.0/24 via 192.0.2.1
+talk_to() { # talk_to NAME PORT : the stranger talks on and on to a port of the gateway, four ways
+	for way in tcp udp; do
+		for to in 192.0.2.1 2001:db8:1::1; do
+			lab_run stranger "talk-$1-$way-$to.log" /usr/bin/python3 "$lab_top/tests/support/talk.py" call $way $to "$2" "$1-$way-$to"
+		done
+	done
+}
+said() { cat "$LAB_DIR"/{office,gateway}-talk.log | grep -c "^$1-[a-z0-9.:-]* "; }
+all_talk() { # all_talk NAME : each of the four is heard
+	local way to
+	for way in tcp udp; do for to in 192.0.2.1 2001:db8:1::1; do cat "$LAB_DIR"/{office,gateway}-talk.log | grep -q "^$1-$way-$to " || return 1; done; done
+}
+says_more() { [ "$(said "$1")" -gt "$2" ]; }
+forward() { # forward NAME TO PORT/PROTO… : two entries, one of each family, each to the port of git
+	printf '  - { name: %s, forward: { to: "wan0:%s", target: "10.30.2.9:%s" } }\n' "$1" "$2" "$3"
+	printf '  - { name: %s-v6, forward: { to: "[2001:db8:1::1]:%s", target: "[2001:db8:30::2:9]:%s" } }\n' "$1" "$2" "$3"
+}
+with_forwards() { # with_forwards TALK-TARGET [RULE…] : on stdout
+	cat "$LAB_DIR/plain.yaml"
+	[ $# -lt 2 ] || printf '  - %s\n' "${@:2}"
+	echo '  - { name: shut, deny: {from: any, to: 10.30.2.10} }'
+	echo 'nat:'
+	forward web tcp/8080 80
+	forward echo udp/5300 5300
+	forward closed udp/5301 5301
+	forward talk tcp/5401 "$1"
+	forward talk-udp udp/5401 "$1"
+	echo '  - { name: to-shut, forward: { to: "192.0.2.1:tcp/8081", target: "10.30.2.10:80" } }'
+}
+local_talk='{ name: local-talk, allow: {from: any, to: self, services: [tcp/5401-5402, udp/5401-5402]} }'
+refused() { with_forwards 5400 | sed "$1" >"$LAB_DIR/over.yaml"; grep -q "$2" <(lab_gate apply "$LAB_DIR/over.yaml" 2>&1); }
+expect "a forward of the tunnel's port is refused" refused 's#wan0:udp/5300#wan0:udp/51820#' 'over.yaml:[0-9]*:5: forward "echo" would send what is for the tunnel elsewhere'
+expect "one to the gateway itself too" refused 's#10.30.2.9:80#192.0.2.1:80#' 'forward "web": 192.0.2.1 is the gateway itself'
+with_forwards 5400 "$local_talk" >"$policy"
+expect "a policy with forwards is applied" lab_gate apply "$policy"
+expect "a stranger reaches git by the gateway's address" same "$(lab_get stranger http://192.0.2.1:8080/)" git-80
+expect "and over IPv6" same "$(lab_get stranger 'http://[2001:db8:1::1]:8080/')" git6-80
+expect "port 80 itself is closed" fails lab_get stranger http://192.0.2.1/
+expect "and past the forward git is out of reach" fails lab_get stranger http://10.30.2.9/
+expect "a deny about the real address holds" fails lab_get stranger http://192.0.2.1:8081/
+last_of() { lab_gate audit --event "$1" --rule "$2" --json --limit 1; }
+for record in "allow web 192.0.2.1 8080 10.30.2.9 80" "deny shut 192.0.2.1 8081 10.30.2.10 80"; do
+	read -r event rule wanted <<<"$record"
+	expect "$rule is on record" lab_wait 15 eval "last_of $event $rule | grep -q ."
+	expect "   with where it was sent and where that is" \
+		same "$(last_of "$event" "$rule" | field "r['dst'], r['dport'], r['real_dst'], r['real_dport']")" "$wanted"
+done
+expect "so does explain" grep -q 'nat *web: 192.0.2.1 port 8080 is 10.30.2.9 port 80' <(lab_gate explain --from 192.0.2.66 --to 192.0.2.1:8080)
+expect "git sees who asks, and a datagram without a checksum has none" \
+	same "$(ask stranger 192.0.2.1 5300 30 bare | cut -d' ' -f1,3,4)" "192.0.2.66 30 0000"
+for to in 192.0.2.1 2001:db8:1::1; do
+	expect "a datagram in fragments comes to $to and is answered" same "$(ask stranger $to 5300 4000 | cut -d' ' -f3)" 4000
+	expect "that git's port is closed is told" is_closed stranger $to 5301 10
+done
+
+talk_to first 5401
+talk_to near 5402
+expect "four connections talk to git" lab_wait 10 all_talk first
+expect "and four to the gateway itself" lab_wait 10 all_talk near
+expect "applied again" lab_gate apply "$policy"
+now=$(said first)
+expect "   they talk on" lab_wait 5 says_more first $((now + 20))
+lab_kill "$lab_daemon_pid"
+lab_start_daemon --kill-at apply-switched || exit 1
+elsewhere='{ name: wide, allow: {from: any, to: [10.30.2.9, "2001:db8:30::2:9"]} }'
+with_forwards 5499 "$local_talk" "$elsewhere" >"$policy"
+{ forward near tcp/5402 5498; forward near-udp udp/5402 5498; } >>"$policy"
+lab_gate apply "$policy" >/dev/null 2>&1
+expect "sallyportd dies behind a switch to other targets, and to forwards of what the gateway had" \
+	lab_wait 20 fails kill -0 "$lab_daemon_pid"
+heard_before="$(said first) $(said near)"
+lab_in laptop ping -c 3 -i 0.5 -W 1 10.30.2.9 >/dev/null
+expect "nobody is heard where they talked before" same "$(said first) $(said near)" "$heard_before"
+lab_start_daemon || exit 1
+expect "applied" lab_gate apply "$policy"
+lab_in laptop ping -c 3 -i 0.5 -W 1 10.30.2.9 >/dev/null
+expect "and stays unheard" same "$(said first) $(said near)" "$heard_before"
+
+with_forwards 5400 >"$policy"
+expect "the first forwards are back" lab_gate apply "$policy"
+talk_to late 5401
+expect "four connections talk to git" lab_wait 10 all_talk late
+{ cat "$LAB_DIR/plain.yaml"; printf '  - %s\n' "$local_talk" "$elsewhere"; } >"$policy"
+expect "all forwards are withdrawn, and all else is allowed" lab_gate apply "$policy"
+now=$(said late)
+lab_in laptop ping -c 3 -i 0.5 -W 1 10.30.2.9 >/dev/null
+expect "git hears no more" same "$(said late)" "$now"
+cp "$LAB_DIR/translating.yaml" "$policy"
+expect "the masquerade is back" lab_gate apply "$policy"
+
 # ---- a policy that waits to be confirmed, and is not ----
 lab_start_watchdog || exit 1
 gets_outside() { [ "$(lab_get laptop http://192.0.2.66:8080/)" = outside ]; }

@@ -79,7 +79,8 @@ int sp_ebpf_image_mover(const void **ret_bytes, size_t *ret_len)
 	return sp_new_image_mover(ret_bytes, ret_len);
 }
 
-/* The same of settings: the older programs have fewer than this build's code makes. */
+/* The same of settings: the older programs have fewer than this build's code makes, and one token
+ * less. */
 int __real_sp_ebpf_object_set(struct bpf_object *object, const char *name, const void *value,
 			      size_t size);
 int __wrap_sp_ebpf_object_set(struct bpf_object *object, const char *name, const void *value,
@@ -89,6 +90,8 @@ int __wrap_sp_ebpf_object_set(struct bpf_object *object, const char *name, const
 {
 	const int r = __real_sp_ebpf_object_set(object, name, value, size);
 
+	if (is_older && r == -EMSGSIZE && !strcmp(name, "sp_token"))
+		return __real_sp_ebpf_object_set(object, name, value, size - sizeof(uint64_t));
 	return is_older && r == -ENOENT ? 0 : r;
 }
 

@@ -303,9 +303,11 @@ static int fake_guard_read(struct sp_plane *plane, char **ret_text)
 	return *ret_text ? 0 : -ENOMEM;
 }
 
-static int fake_nat_put(struct sp_plane *plane, const struct sp_policy *policy, uint64_t number,
-			bool is_anew, struct sp_plane_error *error)
+static int fake_nat_put(struct sp_plane *plane, const struct sp_policy *policy,
+			const struct sp_gateway *gateway, uint64_t number, bool is_anew,
+			struct sp_plane_error *error)
 {
+	(void)gateway;
 	(void)number;
 	(void)is_anew;
 	return policy->nat_count ? explain(error, fake_plane_say(fake_of(plane), "nat"), "nat") : 0;
@@ -326,8 +328,10 @@ static int fake_nat_try(struct sp_plane *plane, const struct sp_policy *policy,
 }
 
 static int fake_nat_settle(struct sp_plane *plane, const struct sp_policy *policy,
-			   size_t *ret_ended, struct sp_plane_error *error)
+			   const struct sp_gateway *gateway, size_t *ret_ended,
+			   struct sp_plane_error *error)
 {
+	(void)gateway;
 	*ret_ended = 0;
 	return explain(error, policy->nat_count ? fake_plane_say(fake_of(plane), "nat-settle") : 0,
 		       "nat");

@@ -49,9 +49,10 @@ static void fill(struct user_revision *revision, const struct sp_ebpf_arrays *ar
 {
 	user_state_use(revision->tables, NULL);
 	sp_state_of(&sp_src), sp_state_of(&sp_dst), sp_state_of(&sp_pair), sp_state_of(&sp_verdict);
-	sp_state_of(&sp_limit);
+	sp_state_of(&sp_limit), sp_state_of(&sp_fwd);
 	user_state_size("sp_src", arrays->src_count);
 	user_state_size("sp_dst", arrays->dst_count);
+	user_state_size("sp_fwd", arrays->fwd_count + 1);
 	user_state_size("sp_pair", room->pairs);
 	user_state_size("sp_verdict", room->profiles * room->svcset_stride);
 	user_state_size("sp_limit", room->limits);
@@ -59,6 +60,8 @@ static void fill(struct user_revision *revision, const struct sp_ebpf_arrays *ar
 		bpf_map_update_elem(&sp_src, &arrays->src_keys[i], &arrays->src_values[i], BPF_ANY);
 	for (size_t i = 0; i < arrays->dst_count; i++)
 		bpf_map_update_elem(&sp_dst, &arrays->dst_keys[i], &arrays->dst_values[i], BPF_ANY);
+	for (size_t i = 0; i < arrays->fwd_count; i++)
+		bpf_map_update_elem(&sp_fwd, &arrays->fwd_keys[i], &arrays->fwd_values[i], BPF_ANY);
 	for (__u32 i = 0; i < SP_SVC_SLOTS / SP_SVC_PER_ELEM; i++)
 		bpf_map_update_elem(&sp_svc, &i, &arrays->svc[i], BPF_ANY);
 	for (size_t i = 0; i < arrays->pair_count; i++)

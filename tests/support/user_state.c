@@ -88,7 +88,7 @@ void user_state_bury(void)
 
 static bool names_table(const char *name)
 {
-	static const char *const tables[] = { "sp_src",  "sp_dst",     "sp_svc",
+	static const char *const tables[] = { "sp_src",  "sp_dst",     "sp_fwd",  "sp_svc",
 					      "sp_pair", "sp_verdict", "sp_limit" };
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)

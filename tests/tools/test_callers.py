@@ -8,8 +8,8 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOL = ROOT / 'tools/callers'
 UNCALLED = {
-    # The decision tables as a judge of their own, for planes and for tests/equiv; and their file.
-    'sp_tables_decide', 'sp_sptab_write', 'sp_sptab_read',
+    # The decision tables' file.
+    'sp_sptab_write', 'sp_sptab_read',
     # The reference evaluator plays whole lives of sessions in tests/equiv.
     'sp_reference_remove_session',
     # A policy of one text, as tests have it; programs read several files.

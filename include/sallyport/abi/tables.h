@@ -72,11 +72,26 @@ struct sp_src {
 #define SP_DST_POOL 0x01     /* a tunnel address: the receiver's session has the network set */
 #define SP_DST_SELF 0x02     /* an address of the gateway */
 #define SP_DST_RESOLVER 0x04 /* parked people may ask it for names */
+#define SP_DST_FORWARD 0x08  /* some of its ports are in fwd[] */
 
 /* dst[destination] */
 struct sp_dst {
 	__u32 netset;
 	__u32 flags; /* SP_DST_… */
+};
+
+/* fwd[destination, protocol, port]: a packet for it is judged as one for the target of a forward. */
+struct sp_fwd_key {
+	struct sp_addr to;
+	__be16 port_be;
+	__u8 proto; /* TCP or UDP */
+	__u8 zero[5];
+};
+
+struct sp_fwd {
+	__u32 netset;   /* of the target, with the rules about this forward */
+	__be16 port_be; /* of the target */
+	__u8 zero[2];
 };
 
 /* svc[]: service set by direct index (sp_svc_index in bpf/lib, docs/judgement.md). */
@@ -451,6 +466,8 @@ SP_ABI_ASSERT(SP_MARK_IS_PASSED(SP_MARK_JUDGED_ODD) && SP_MARK_IS_PASSED(SP_MARK
 SP_ABI_ASSERT(sizeof(struct sp_prefix) == 20, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_src) == 20, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_dst) == 8, "abi");
+SP_ABI_ASSERT(sizeof(struct sp_fwd_key) == 24, "abi");
+SP_ABI_ASSERT(sizeof(struct sp_fwd) == 8, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_verdict) == 24, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_limit_terms) == 40, "abi");
 SP_ABI_ASSERT(sizeof(struct sp_ident) == 32, "abi");

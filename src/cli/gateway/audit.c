@@ -68,8 +68,11 @@ static void print_who(json_t *record)
 	if (*sp_json_text(record, "dst")) {
 		sp_cli_print(" -> ");
 		print_endpoint(record, "dst", "dport");
-		if (*sp_json_text(record, "real_dst"))
-			sp_cli_print(" (%s)", sp_json_text(record, "real_dst"));
+		if (*sp_json_text(record, "real_dst")) {
+			sp_cli_print(" (");
+			print_endpoint(record, "real_dst", "real_dport");
+			sp_cli_print(")");
+		}
 	}
 	if (*sp_json_text(record, "proto"))
 		sp_cli_print(" %s", sp_json_text(record, "proto"));

@@ -133,7 +133,8 @@ static json_t *answer_json(const struct sp_policy_source *source, const struct s
 	};
 	json_t *object;
 
-	sp_explained_judge(&explained, source->policy, judgement, asked->hook, &asked->tuple);
+	sp_explained_judge(&explained, source->policy, source->gateway, judgement, asked->hook,
+			   &asked->tuple);
 	object = sp_describe_explained(&explained);
 	json_object_set_new(object, "v", json_integer(1));
 	return object;
@@ -156,12 +157,19 @@ static void print_judge(const char *plane)
 static void print_translations(json_t *object)
 {
 	json_t *netmap = json_object_get(object, "netmap");
+	json_t *forward = json_object_get(object, "forward");
 	json_t *masquerade = json_object_get(object, "masquerade");
 
 	if (netmap)
 		sp_cli_print("  nat    %s: %s is %s\n", sp_json_text(netmap, "name"),
 			     sp_json_text(object, "destination"),
 			     sp_json_text(netmap, "destination"));
+	if (forward)
+		sp_cli_print("  nat    %s: %s port %lld is %s port %lld\n",
+			     sp_json_text(forward, "name"), sp_json_text(object, "destination"),
+			     (long long)json_integer_value(json_object_get(object, "port")),
+			     sp_json_text(forward, "destination"),
+			     (long long)json_integer_value(json_object_get(forward, "port")));
 	if (masquerade)
 		sp_cli_print("  nat    %s: it leaves %s with an address of %s\n",
 			     sp_json_text(masquerade, "name"), sp_json_text(masquerade, "out"),

@@ -98,9 +98,10 @@ static int settle_begin(struct sp_apply *apply)
 static void settle_work(struct sp_apply *apply)
 {
 	const struct sp_applies *applies = apply->applies;
+	const struct sp_revision *running = applies->revisions->running;
 	size_t ended;
 
-	apply->worked = sp_plane_nat_settle(applies->plane, applies->revisions->running->policy,
+	apply->worked = sp_plane_nat_settle(applies->plane, running->policy, &running->gateway,
 					    &ended, &apply->error);
 	if (ended)
 		sp_log_note("%zu connections ended: they were translated as the former policy said",

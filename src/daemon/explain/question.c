@@ -137,8 +137,8 @@ struct sp_explained sp_question_explained(const struct sp_question *question,
 		.role = question->role,
 	};
 
-	sp_explained_judge(&explained, question->policy, judgement, question->hook,
-			   &question->tuple);
+	sp_explained_judge(&explained, question->policy, &question->gateway, judgement,
+			   question->hook, &question->tuple);
 	if (answer->reason == SP_REASON_EXPIRED && question->is_parked && !(rule && rule->reason))
 		explained.message =
 			message_of_parked(&question->gateway, answer->verdict == SP_ALLOW);

@@ -232,6 +232,18 @@ static int push_trust(struct sp_gateway *gateway, const struct sp_prefix *prefix
 	return 0;
 }
 
+/* An interface that is managed has the address. */
+static int push_own(struct sp_gateway *gateway, const char *interface, const struct sp_addr *addr)
+{
+	struct sp_own_address *own = SP_ARRAY_PUSH(gateway->own, gateway->own_count);
+
+	if (!own)
+		return -ENOMEM;
+	snprintf(own->interface, sizeof(own->interface), "%s", interface);
+	own->addr = *addr;
+	return 0;
+}
+
 /* All addresses of the host are `self`. Those of the tunnel are added before they are set. */
 static int add_self(struct sp_host *host, const struct sp_machine *machine)
 {
@@ -251,6 +263,8 @@ static int add_self(struct sp_host *host, const struct sp_machine *machine)
 		if (r == 0 && !(on && on->zone == SP_ZONE_TUNNEL && on->is_governed &&
 				address->is_link_local))
 			r = push_addr(&host->gateway, &address->addr);
+		if (r == 0 && on && on->is_governed && !address->is_link_local)
+			r = push_own(&host->gateway, on->name, &address->addr);
 	}
 	return r;
 }
@@ -305,6 +319,14 @@ static int compare_addr(const void *a, const void *b)
 	return sp_addr_compare(a, b);
 }
 
+static int compare_own(const void *a, const void *b)
+{
+	const struct sp_own_address *left = a, *right = b;
+	const int order = strcmp(left->interface, right->interface);
+
+	return order ? order : sp_addr_compare(&left->addr, &right->addr);
+}
+
 static int compare_prefix(const void *a, const void *b)
 {
 	return sp_prefix_compare(a, b);
@@ -323,6 +345,8 @@ static void sort_gateway(struct sp_gateway *gateway)
 {
 	if (gateway->self_count)
 		qsort(gateway->self, gateway->self_count, sizeof(*gateway->self), compare_addr);
+	if (gateway->own_count)
+		qsort(gateway->own, gateway->own_count, sizeof(*gateway->own), compare_own);
 	if (gateway->edge_trust_count)
 		qsort(gateway->edge_trust, gateway->edge_trust_count, sizeof(*gateway->edge_trust),
 		      compare_prefix);
@@ -342,6 +366,9 @@ static int write_fingerprint(struct sp_host *host)
 			      host->hooked[i].is_dhcp_client[0], host->hooked[i].is_dhcp_client[1]);
 	for (size_t i = 0; i < host->gateway.self_count; i++)
 		sp_buf_printf(&text, "self %s\n", sp_addr_format(&host->gateway.self[i], addr));
+	for (size_t i = 0; i < host->gateway.own_count; i++)
+		sp_buf_printf(&text, "own %s %s\n", host->gateway.own[i].interface,
+			      sp_addr_format(&host->gateway.own[i].addr, addr));
 	for (size_t i = 0; i < host->gateway.route_count; i++)
 		sp_buf_printf(&text, "route %s %d %u\n",
 			      sp_prefix_format(&host->gateway.routes[i].prefix, prefix),
@@ -425,6 +452,7 @@ int sp_gateway_copy(const struct sp_gateway *gateway, struct sp_gateway *ret_cop
 	} while (0)
 	COPY(pool, pool_count);
 	COPY(self, self_count);
+	COPY(own, own_count);
 	COPY(routes, route_count);
 	COPY(edge_trust, edge_trust_count);
 	COPY(resolvers, resolver_count);

@@ -23,7 +23,8 @@ static int read_generation(struct sp_watch *watch, uint32_t *ret_generation)
 static int put(struct sp_watch *watch, const struct sp_revision *revision, bool is_anew,
 	       struct sp_plane_error *error)
 {
-	int r = sp_plane_nat_put(watch->plane, revision->policy, revision->number, is_anew, error);
+	int r = sp_plane_nat_put(watch->plane, revision->policy, &revision->gateway,
+				 revision->number, is_anew, error);
 	char *text = NULL;
 
 	if (r < 0)

@@ -152,10 +152,19 @@ static void say_how_it_ended(const struct sp_live *live, struct sp_audit_record 
 static void name_real_end(const struct sp_events *events, struct sp_audit_record *record)
 {
 	const struct sp_revision *running = events->revisions->running;
+	struct sp_destination real = { .addr = record->dst };
 
-	record->has_real_dst = running && record->has_dst && record->generation &&
-			       !strcmp(record->generation, running->generation) &&
-			       sp_translation_of(running->policy, &record->dst, &record->real_dst);
+	if (!running || !record->has_dst || !record->generation ||
+	    strcmp(record->generation, running->generation) != 0)
+		return;
+	real.proto = record->proto >= 0 ? (uint8_t)record->proto : 0;
+	real.port = record->dport >= 0 ? (uint16_t)record->dport : 0;
+	if (!sp_translation_of(running->policy, &running->gateway, &real))
+		return;
+	record->has_real_dst = true;
+	record->real_dst = real.addr;
+	if (record->dport >= 0 && real.port != (uint16_t)record->dport)
+		record->real_dport = real.port;
 }
 
 int sp_events_record(struct sp_events *events, const struct sp_event *event,

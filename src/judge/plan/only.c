@@ -149,6 +149,8 @@ static int comparison_make(struct comparison *comparison)
 	if (!comparison->standings || !comparison->receivers)
 		return -ENOMEM;
 	r = sp_tables_compile(&comparison->said, only->gateway, &only->facts, &comparison->tables);
+	if (r == 0) /* a test names what is sent, and not where forwards lead */
+		comparison->tables->fwd_count = 0;
 	if (r == 0)
 		r = add_people(only, comparison->tables, comparison->standings);
 	if (r < 0)
@@ -255,7 +257,7 @@ static int add_target(const struct comparison *comparison, const struct sp_to *t
 	const struct sp_gateway *gateway = comparison->only->gateway;
 	int r = 0;
 
-	if (to->kind == SP_TO_NAT)
+	if (to->kind == SP_TO_NAT) /* a netmap: nobody names a forward */
 		return add_prefix(&comparison->only->policy->nats[to->index].netmap.outside,
 				  prefixes, count);
 	for (size_t i = 0; to->kind == SP_TO_SELF && i < gateway->self_count && r == 0; i++) {

@@ -93,6 +93,8 @@ int sp_ebpf_tables_create(struct sp_ebpf_staged *staged, uint32_t src_max, uint3
 				  sizeof(struct sp_src), src_max, BPF_F_NO_PREALLOC },
 		[SP_EBPF_DST] = { BPF_MAP_TYPE_LPM_TRIE, sizeof(struct sp_prefix),
 				  sizeof(struct sp_dst), dst_max, BPF_F_NO_PREALLOC },
+		[SP_EBPF_FWD] = { BPF_MAP_TYPE_HASH, sizeof(struct sp_fwd_key),
+				  sizeof(struct sp_fwd), SP_TABLES_FWD_MAX, BPF_F_NO_PREALLOC },
 		[SP_EBPF_SVC] = { BPF_MAP_TYPE_ARRAY, sizeof(uint32_t), sizeof(struct sp_svc_elem),
 				  SVC_ELEMS, 0 },
 		[SP_EBPF_PAIR] = { BPF_MAP_TYPE_HASH, sizeof(struct sp_pair_key), sizeof(uint32_t),
@@ -208,6 +210,9 @@ int sp_ebpf_tables_fill(struct sp_ebpf_staged *staged, const struct sp_ebpf_arra
 		r = push(staged->table[SP_EBPF_DST], arrays->dst_keys, sizeof(*arrays->dst_keys),
 			 arrays->dst_values, sizeof(*arrays->dst_values), arrays->dst_count);
 	if (r == 0)
+		r = push(staged->table[SP_EBPF_FWD], arrays->fwd_keys, sizeof(*arrays->fwd_keys),
+			 arrays->fwd_values, sizeof(*arrays->fwd_values), arrays->fwd_count);
+	if (r == 0)
 		r = push_svc(staged, arrays->svc);
 	if (r == 0)
 		r = push_array(staged->table[SP_EBPF_LIMIT], 0, arrays->limit,
@@ -225,7 +230,8 @@ int sp_ebpf_tables_fill(struct sp_ebpf_staged *staged, const struct sp_ebpf_arra
  * frozen array with several elements the verifier refuses a read at a fixed place (-ENOTSUPP). */
 static int freeze(struct sp_ebpf_staged *staged, struct sp_plane_error *error)
 {
-	static const enum sp_ebpf_table frozen[] = { SP_EBPF_SRC, SP_EBPF_DST, SP_EBPF_SVC };
+	static const enum sp_ebpf_table frozen[] = { SP_EBPF_SRC, SP_EBPF_DST, SP_EBPF_FWD,
+						     SP_EBPF_SVC };
 
 	for (size_t i = 0; i < sizeof(frozen) / sizeof(frozen[0]); i++)
 		if (bpf_map_freeze(staged->table[frozen[i]]) < 0)

@@ -29,8 +29,8 @@ int sp_ebpf_nat_read(char **ret_text)
 	return r == -EOPNOTSUPP ? -ENOENT : r;
 }
 
-int sp_ebpf_nat_put(const struct sp_policy *policy, uint64_t revision, bool is_anew,
-		    struct sp_plane_error *error)
+int sp_ebpf_nat_put(const struct sp_policy *policy, const struct sp_gateway *gateway,
+		    uint64_t revision, bool is_anew, struct sp_plane_error *error)
 {
 	__sp_free char *standing = NULL, *text = NULL, *commands = NULL;
 	int r;
@@ -38,7 +38,7 @@ int sp_ebpf_nat_put(const struct sp_policy *policy, uint64_t revision, bool is_a
 	sp_ebpf_begin(error);
 	if (!policy->nat_count && sp_ebpf_nat_read(&standing) == -ENOENT)
 		return 0;
-	r = sp_ebpf_nat_text(policy, revision, &text);
+	r = sp_ebpf_nat_text(policy, gateway, revision, &text);
 	if (r == 0)
 		r = sp_str_format(&commands, "%s%s", is_anew ? REMOVE : "", text);
 	if (r == 0)
@@ -54,7 +54,7 @@ int sp_ebpf_nat_try(const struct sp_policy *policy, struct sp_plane_error *error
 	if (!policy->nat_count)
 		return 0;
 	sp_ebpf_begin(error);
-	r = sp_ebpf_nat_text(policy, 0, &text);
+	r = sp_ebpf_nat_text(policy, &policy->fixtures.gateway, 0, &text);
 	if (r == 0)
 		r = sp_ebpf_nft_try(TABLE, text, error);
 	return sp_ebpf_end(error, r);
@@ -106,11 +106,12 @@ static bool is_over(const struct sp_conntrack *connection, void *arg)
 	return !sp_ebpf_nat_stands(arg, connection);
 }
 
-static int end_others(const struct sp_policy *policy, size_t *ret_ended)
+static int end_others(const struct sp_policy *policy, const struct sp_gateway *gateway,
+		      size_t *ret_ended)
 {
 	__sp_cleanup(freeifaddrsp) struct ifaddrs *list = NULL;
 	__sp_free struct sp_nat_address *addresses = NULL;
-	struct sp_nat_today today = { .policy = policy };
+	struct sp_nat_today today = { .policy = policy, .gateway = gateway };
 	int r = getifaddrs(&list) < 0 ? sp_errno() : 0;
 
 	if (r == 0)
@@ -119,8 +120,8 @@ static int end_others(const struct sp_policy *policy, size_t *ret_ended)
 	return r < 0 ? r : sp_conntrack_end_some(is_over, &today, ret_ended);
 }
 
-int sp_ebpf_nat_settle(const struct sp_policy *policy, size_t *ret_ended,
-		       struct sp_plane_error *error)
+int sp_ebpf_nat_settle(const struct sp_policy *policy, const struct sp_gateway *gateway,
+		       size_t *ret_ended, struct sp_plane_error *error)
 {
 	__sp_free char *standing = NULL;
 	int r;
@@ -129,7 +130,7 @@ int sp_ebpf_nat_settle(const struct sp_policy *policy, size_t *ret_ended,
 	if (!policy->nat_count && sp_ebpf_nat_read(&standing) == -ENOENT)
 		return 0;
 	sp_ebpf_begin(error);
-	r = end_others(policy, ret_ended);
+	r = end_others(policy, gateway, ret_ended);
 	return r < 0 ? sp_ebpf_fail(error, r, "connections translated as they were before: %s",
 				    sp_err_text(r))
 		     : 0;

@@ -22,18 +22,40 @@ static bool maps(const struct sp_prefix *from, const struct sp_prefix *to,
 	return sp_prefix_contains(from, addr) && sp_addr_compare(&wanted, mapped) == 0;
 }
 
+/* Where the connection's packets go first; it becomes where today's entries would send them. */
+static const struct sp_nat *find_entry(const struct sp_nat_today *today,
+				       const struct sp_conntrack *connection,
+				       struct sp_destination *destination)
+{
+	*destination =
+		(struct sp_destination){ connection->original.destination,
+					 connection->original.destination_port, connection->proto };
+	return sp_translation_of(today->policy, today->gateway, destination);
+}
+
 static bool destination_stands(const struct sp_nat_today *today,
 			       const struct sp_conntrack *connection)
 {
-	for (size_t i = 0; i < today->policy->nat_count; i++) {
-		const struct sp_nat *nat = &today->policy->nats[i];
+	const struct sp_conntrack_way *reply = &connection->reply;
+	struct sp_destination destination;
 
-		if (nat->kind == SP_NAT_NETMAP &&
-		    maps(&nat->netmap.outside, &nat->netmap.inside,
-			 &connection->original.destination, &connection->reply.source))
-			return true;
-	}
-	return false;
+	return find_entry(today, connection, &destination) &&
+	       sp_addr_compare(&destination.addr, &reply->source) == 0 &&
+	       destination.port == reply->source_port;
+}
+
+/* Does it go to the gateway itself, or on as it is, where a forward leads elsewhere today? */
+static bool is_before_a_forward(const struct sp_nat_today *today,
+				const struct sp_conntrack *connection)
+{
+	const struct sp_conntrack_way *original = &connection->original,
+				      *reply = &connection->reply;
+	struct sp_destination destination;
+	const struct sp_nat *nat = find_entry(today, connection, &destination);
+
+	return nat && nat->kind == SP_NAT_FORWARD &&
+	       sp_addr_compare(&original->destination, &reply->source) == 0 &&
+	       original->destination_port == reply->source_port;
 }
 
 /* ---- masquerade ---- */
@@ -74,10 +96,12 @@ static bool source_stands(const struct sp_nat_today *today, const struct sp_conn
 	for (size_t i = 0; i < today->policy->nat_count; i++) {
 		const struct sp_nat *nat = &today->policy->nats[i];
 
-		if (nat->kind == SP_NAT_MASQUERADE
-			    ? is_masqueraded(today, &nat->masquerade, connection)
-			    : maps(&nat->netmap.inside, &nat->netmap.outside,
-				   &connection->original.source, &connection->reply.destination))
+		if (nat->kind == SP_NAT_MASQUERADE &&
+		    is_masqueraded(today, &nat->masquerade, connection))
+			return true;
+		if (nat->kind == SP_NAT_NETMAP &&
+		    maps(&nat->netmap.inside, &nat->netmap.outside, &connection->original.source,
+			 &connection->reply.destination))
 			return true;
 	}
 	return false;
@@ -85,8 +109,10 @@ static bool source_stands(const struct sp_nat_today *today, const struct sp_conn
 
 bool sp_ebpf_nat_stands(const struct sp_nat_today *today, const struct sp_conntrack *connection)
 {
-	if (sp_conntrack_has_label(connection, SP_EBPF_NAT_DESTINATION_LABEL) &&
-	    !destination_stands(today, connection))
+	const bool is_ours = sp_conntrack_has_label(connection, SP_EBPF_NAT_DESTINATION_LABEL);
+
+	if (is_ours ? !destination_stands(today, connection)
+		    : is_before_a_forward(today, connection))
 		return false;
 	return !sp_conntrack_has_label(connection, SP_EBPF_NAT_SOURCE_LABEL) ||
 	       source_stands(today, connection);

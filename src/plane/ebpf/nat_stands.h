@@ -15,12 +15,14 @@ struct sp_nat_address {
 /* What connections are held to. */
 struct sp_nat_today {
 	const struct sp_policy *policy;
+	const struct sp_gateway *gateway;
 	/* of the machine; addresses that only reach a link's neighbours are left out */
 	const struct sp_nat_address *addresses;
 	size_t address_count;
 };
 
-/* Of a connection without our labels always: somebody else translates it, or nobody. */
+/* Of a connection without our labels: somebody else translates it, or nobody, and it stands unless a
+ * forward would. */
 bool sp_ebpf_nat_stands(const struct sp_nat_today *today, const struct sp_conntrack *connection);
 
 #endif

@@ -4,12 +4,14 @@
  * revision writes the chains of its own parity alone. */
 #include "plane/ebpf/nat_text.h"
 
+#include <netinet/in.h>
 #include <string.h>
 
 #include "base/array.h"
 #include "base/str.h"
 #include "net/addr.h"
 #include "policy/addresses/ranges.h"
+#include "policy/addresses/translation.h"
 
 #define TABLE "inet " SP_EBPF_NAT_TABLE
 /* before what others put at dstnat (-100) and srcnat (100) */
@@ -17,6 +19,8 @@
 #define LEAVING "type nat hook postrouting priority 95"
 /* Others' tables look at what they forward at priority 0. */
 #define PASSING "type filter hook forward priority -5"
+/* The second lock takes the mark off at -450. */
+#define DELIVERED "type filter hook input priority -455"
 #define IS_ODD "meta mark & 0xff000000 == 0x57000000"
 #define IS_EVEN "meta mark & 0xff000000 == 0x5b000000"
 _Static_assert(SP_MARK_MASK == 0xff000000u && SP_MARK_JUDGED_ODD == 0x57000000u &&
@@ -37,6 +41,7 @@ static const struct family families[] = { { true, "ip" }, { false, "ip6" } };
 
 struct writer {
 	const struct sp_policy *policy;
+	const struct sp_gateway *gateway;
 	const char *parity; /* "odd", "even": the end of our chains' names */
 	struct sp_buf text;
 };
@@ -178,12 +183,60 @@ static int put_netmap(struct writer *writer, const struct sp_nat *nat)
 		family, sp_prefix_format(&netmap->inside, inside), nat->name);
 }
 
+/* ---- forward ---- */
+
+/* What comes for the target gets its address and port; what has got both may pass. What has not is
+ * of a connection that is older than the forward: judged as for the target, it goes nowhere else. */
+static void put_forward_to(struct writer *writer, const struct sp_nat *nat,
+			   const struct sp_addr *addr)
+{
+	const struct sp_forward *forward = &nat->forward;
+	const bool is_v4 = sp_addr_is_v4(addr);
+	const char *family = is_v4 ? "ip" : "ip6";
+	const char *proto = forward->proto == IPPROTO_TCP ? "tcp" : "udp";
+	static const char *const ends[] = { "delivered", "beside" };
+	char to[SP_ADDR_TEXT_MAX], target[SP_ADDR_TEXT_MAX];
+
+	sp_addr_format(addr, to);
+	sp_addr_format(&forward->target, target);
+	sp_buf_printf(&writer->text,
+		      "add rule " TABLE " arriving_%s %s daddr %s %s dport %u " LABEL_DESTINATION
+		      "dnat %s to %s%s%s:%u comment \"%s\"\n",
+		      writer->parity, family, to, proto, forward->port, family, is_v4 ? "" : "[",
+		      target, is_v4 ? "" : "]", forward->target_port, nat->name);
+	sp_buf_printf(&writer->text,
+		      "add rule " TABLE " passing_%s meta l4proto %s ct original %s daddr %s "
+		      "ct original proto-dst %u %s daddr %s %s dport %u return comment \"%s\"\n",
+		      writer->parity, proto, family, to, forward->port, family, target, proto,
+		      forward->target_port, nat->name);
+	for (size_t i = 0; i < SP_ARRAY_LEN(ends); i++)
+		sp_buf_printf(&writer->text,
+			      "add rule " TABLE " %s_%s %s daddr %s %s dport %u drop "
+			      "comment \"%s\"\n",
+			      ends[i], writer->parity, family, to, proto, forward->port, nat->name);
+}
+
+static int put_forward(struct writer *writer, const struct sp_nat *nat)
+{
+	__sp_free struct sp_addr *addrs = NULL;
+	size_t count;
+	int r = sp_forward_list(&nat->forward, writer->gateway, &addrs, &count);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++)
+		put_forward_to(writer, nat, &addrs[i]);
+	return 0;
+}
+
 static int put_nat(struct writer *writer, const struct sp_nat *nat)
 {
 	int r = 0;
 
 	if (nat->kind == SP_NAT_NETMAP)
 		return put_netmap(writer, nat);
+	if (nat->kind == SP_NAT_FORWARD)
+		return put_forward(writer, nat);
 	for (size_t i = 0; i < SP_ARRAY_LEN(families) && r >= 0; i++)
 		r = put_masquerade(writer, &families[i], nat);
 	return r < 0 ? r : 0;
@@ -197,8 +250,8 @@ struct base_chain {
 };
 
 static const struct base_chain base_chains[] = {
-	{ "arriving", ARRIVING, "" },
-	{ "passing", PASSING, HAS_DESTINATION " " },
+	{ "arriving", ARRIVING, "" }, { "passing", PASSING, HAS_DESTINATION " " },
+	{ "beside", PASSING, "" },    { "delivered", DELIVERED, "" },
 	{ "leaving", LEAVING, "" },
 };
 
@@ -220,9 +273,12 @@ static void put_chain(struct writer *writer, const struct base_chain *chain)
 		      chain->condition, name, name, writer->parity);
 }
 
-int sp_ebpf_nat_text(const struct sp_policy *policy, uint64_t revision, char **ret_text)
+int sp_ebpf_nat_text(const struct sp_policy *policy, const struct sp_gateway *gateway,
+		     uint64_t revision, char **ret_text)
 {
-	struct writer writer = { .policy = policy, .parity = revision & 1 ? "odd" : "even" };
+	struct writer writer = { .policy = policy,
+				 .gateway = gateway,
+				 .parity = revision & 1 ? "odd" : "even" };
 	int r = 0;
 
 	sp_buf_put(&writer.text, "add table " TABLE "\n");

@@ -13,9 +13,10 @@
 #define SP_EBPF_NAT_DESTINATION_LABEL 83
 #define SP_EBPF_NAT_SOURCE_LABEL 84
 
-/* The table, which is made if it is not there, gets what @policy translates for packets that
+/* The table, which is made if it is not there, gets what @policy translates on @gateway for packets that
  * @revision judged. What it has for revisions of the other parity stays.
  * @ret_text is the caller's: free. Returns 0; -ENOMEM. */
-int sp_ebpf_nat_text(const struct sp_policy *policy, uint64_t revision, char **ret_text);
+int sp_ebpf_nat_text(const struct sp_policy *policy, const struct sp_gateway *gateway,
+		     uint64_t revision, char **ret_text);
 
 #endif

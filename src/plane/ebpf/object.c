@@ -12,8 +12,9 @@
 #include "plane/ebpf/plane.h"
 
 const char *const sp_ebpf_table_name[SP_EBPF_TABLE_COUNT] = {
-	[SP_EBPF_SRC] = "sp_src",   [SP_EBPF_DST] = "sp_dst",         [SP_EBPF_SVC] = "sp_svc",
-	[SP_EBPF_PAIR] = "sp_pair", [SP_EBPF_VERDICT] = "sp_verdict", [SP_EBPF_LIMIT] = "sp_limit",
+	[SP_EBPF_SRC] = "sp_src",     [SP_EBPF_DST] = "sp_dst",   [SP_EBPF_FWD] = "sp_fwd",
+	[SP_EBPF_SVC] = "sp_svc",     [SP_EBPF_PAIR] = "sp_pair", [SP_EBPF_VERDICT] = "sp_verdict",
+	[SP_EBPF_LIMIT] = "sp_limit",
 };
 
 int sp_ebpf_fail(struct sp_plane_error *error, int r, const char *format, ...)

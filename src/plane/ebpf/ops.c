@@ -290,11 +290,12 @@ static int ebpf_guard_read(struct sp_plane *plane, char **ret_text)
 	return sp_ebpf_lock_read(ret_text);
 }
 
-static int ebpf_nat_put(struct sp_plane *plane, const struct sp_policy *policy, uint64_t number,
-			bool is_anew, struct sp_plane_error *error)
+static int ebpf_nat_put(struct sp_plane *plane, const struct sp_policy *policy,
+			const struct sp_gateway *gateway, uint64_t number, bool is_anew,
+			struct sp_plane_error *error)
 {
 	(void)plane;
-	return sp_ebpf_nat_put(policy, number, is_anew, error);
+	return sp_ebpf_nat_put(policy, gateway, number, is_anew, error);
 }
 
 static int ebpf_nat_read(struct sp_plane *plane, char **ret_text)
@@ -311,10 +312,11 @@ static int ebpf_nat_try(struct sp_plane *plane, const struct sp_policy *policy,
 }
 
 static int ebpf_nat_settle(struct sp_plane *plane, const struct sp_policy *policy,
-			   size_t *ret_ended, struct sp_plane_error *error)
+			   const struct sp_gateway *gateway, size_t *ret_ended,
+			   struct sp_plane_error *error)
 {
 	(void)plane;
-	return sp_ebpf_nat_settle(policy, ret_ended, error);
+	return sp_ebpf_nat_settle(policy, gateway, ret_ended, error);
 }
 
 /* ---- sessions ---- */

@@ -58,6 +58,7 @@ int sp_ebpf_walk(const struct sp_ebpf_map *map, struct sp_plane_walk *walk,
 enum sp_ebpf_table {
 	SP_EBPF_SRC,
 	SP_EBPF_DST,
+	SP_EBPF_FWD,
 	SP_EBPF_SVC,
 	SP_EBPF_PAIR,
 	SP_EBPF_VERDICT,
@@ -121,7 +122,7 @@ struct sp_ebpf_staged {
 	int table[SP_EBPF_TABLE_COUNT];
 	int program[SP_HOOK_PROGRAM_COUNT]; /* by enum sp_hook; edge-tc: not of a scratch plane */
 	uint32_t program_id[SP_HOOK_PROGRAM_COUNT];
-	uint64_t token[2];      /* what edge-in tells edge-tc: of this load */
+	uint64_t token[3];      /* what edge-in tells edge-tc: of this load */
 	uint32_t svcset_stride; /* sp_svcset_count of the programs: >= that of the tables */
 	uint32_t profile_capacity;
 	uint32_t pair_capacity;
@@ -349,8 +350,8 @@ int sp_ebpf_unlock(struct sp_plane_error *error);
 
 /* Put what @policy translates for packets that @revision judges, beside what the table has for the
  * running revision; @is_anew: in place of the whole table. Returns 0; as sp_ebpf_nft_run. */
-int sp_ebpf_nat_put(const struct sp_policy *policy, uint64_t revision, bool is_anew,
-		    struct sp_plane_error *error);
+int sp_ebpf_nat_put(const struct sp_policy *policy, const struct sp_gateway *gateway,
+		    uint64_t revision, bool is_anew, struct sp_plane_error *error);
 /* The table as text, the same for the same rules. The caller's: free. Returns 0; -ENOENT there is
  * none; as sp_ebpf_nft_run. */
 int sp_ebpf_nat_read(char **ret_text);
@@ -358,8 +359,8 @@ int sp_ebpf_nat_read(char **ret_text);
 int sp_ebpf_nat_try(const struct sp_policy *policy, struct sp_plane_error *error);
 /* End the connections that an entry of ours translates otherwise than @policy would. Returns 0;
  * -errno. */
-int sp_ebpf_nat_settle(const struct sp_policy *policy, size_t *ret_ended,
-		       struct sp_plane_error *error);
+int sp_ebpf_nat_settle(const struct sp_policy *policy, const struct sp_gateway *gateway,
+		       size_t *ret_ended, struct sp_plane_error *error);
 /* Remove the table. Returns 0, also when there was none; as sp_ebpf_nft_run. */
 int sp_ebpf_nat_remove(struct sp_plane_error *error);
 

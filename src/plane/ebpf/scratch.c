@@ -181,6 +181,8 @@ static int empty_tables(const struct sp_ebpf_staged *staged)
 	if (r == 0)
 		r = clear_hash(staged->table[SP_EBPF_DST], sizeof(struct sp_prefix));
 	if (r == 0)
+		r = clear_hash(staged->table[SP_EBPF_FWD], sizeof(struct sp_fwd_key));
+	if (r == 0)
 		r = clear_hash(staged->table[SP_EBPF_PAIR], sizeof(struct sp_pair_key));
 	return r;
 }

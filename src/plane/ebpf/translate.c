@@ -74,6 +74,20 @@ static int translate_prefixes(const struct sp_tables *tables, struct sp_ebpf_arr
 	return 0;
 }
 
+static int translate_forwards(const struct sp_tables *tables, struct sp_ebpf_arrays *arrays)
+{
+	arrays->fwd_keys = calloc(tables->fwd_count + 1, sizeof(*arrays->fwd_keys));
+	arrays->fwd_values = calloc(tables->fwd_count + 1, sizeof(*arrays->fwd_values));
+	if (!arrays->fwd_keys || !arrays->fwd_values)
+		return -ENOMEM;
+	for (size_t i = 0; i < tables->fwd_count; i++) {
+		arrays->fwd_keys[i] = tables->fwd[i].key;
+		arrays->fwd_values[i] = tables->fwd[i].value;
+	}
+	arrays->fwd_count = tables->fwd_count;
+	return 0;
+}
+
 static int translate_limits(const struct sp_tables *tables, uint32_t room,
 			    struct sp_ebpf_arrays *arrays)
 {
@@ -162,6 +176,8 @@ int sp_ebpf_translate(const struct sp_tables *tables, const struct sp_ebpf_room 
 			return -EINVAL;
 		r = translate_prefixes(tables, &arrays);
 		if (r == 0)
+			r = translate_forwards(tables, &arrays);
+		if (r == 0)
 			r = translate_limits(tables, room->limits, &arrays);
 		if (r < 0)
 			return r;
@@ -184,6 +200,8 @@ void sp_ebpf_arrays_done(struct sp_ebpf_arrays *arrays)
 	free(arrays->src_values);
 	free(arrays->dst_keys);
 	free(arrays->dst_values);
+	free(arrays->fwd_keys);
+	free(arrays->fwd_values);
 	free(arrays->pair_keys);
 	free(arrays->pair_profiles);
 	free(arrays->verdict);

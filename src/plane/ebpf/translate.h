@@ -34,6 +34,9 @@ struct sp_ebpf_arrays {
 	struct sp_prefix *dst_keys;
 	struct sp_dst *dst_values;
 	size_t dst_count;
+	struct sp_fwd_key *fwd_keys;
+	struct sp_fwd *fwd_values;
+	size_t fwd_count;
 	const struct sp_svc_elem *svc; /* borrowed: SP_SVC_SLOTS / SP_SVC_PER_ELEM elements */
 	struct sp_pair_key *pair_keys; /* rows from pair_first */
 	uint32_t *pair_profiles;
@@ -45,8 +48,8 @@ struct sp_ebpf_arrays {
 };
 
 /* Translate; the tables must outlive the arrays. Rows before @pair_first and profiles before
- * @profile_first are left out (they were pushed before); src, dst and limits are left out with
- * them.
+ * @profile_first are left out (they were pushed before); src, dst, fwd and limits are left out
+ * with them.
  * Verdicts of service sets that do not exist deny by default.
  * Returns 0; -ENOSPC the tables have outgrown @room; -EINVAL the tables contradict themselves;
  * -ENOMEM. */

@@ -1,19 +1,100 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "policy/addresses/translation.h"
 
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
 #include "net/addr.h"
 
-const struct sp_nat *sp_translation_of(const struct sp_policy *policy, const struct sp_addr *addr,
-				       struct sp_addr *ret_real)
-{
-	for (size_t i = 0; i < policy->nat_count; i++) {
-		const struct sp_nat *nat = &policy->nats[i];
+/* ---- forwards ---- */
 
-		if (nat->kind != SP_NAT_NETMAP || !sp_prefix_contains(&nat->netmap.outside, addr))
+/* The n-th address that `to` may mean; NULL: there are no more. */
+static const struct sp_addr *candidate(const struct sp_forward *forward,
+				       const struct sp_gateway *gateway, size_t n)
+{
+	if (!forward->interface)
+		return n == 0 ? &forward->to : NULL;
+	if (!gateway->own_count)
+		return n < gateway->self_count ? &gateway->self[n] : NULL;
+	return n < gateway->own_count ? &gateway->own[n].addr : NULL;
+}
+
+static bool is_meant(const struct sp_forward *forward, const struct sp_gateway *gateway, size_t n)
+{
+	const struct sp_addr *addr = candidate(forward, gateway, n);
+
+	return sp_addr_is_v4(addr) == sp_addr_is_v4(&forward->target) &&
+	       (!forward->interface || !gateway->own_count ||
+		!strcmp(gateway->own[n].interface, forward->interface));
+}
+
+int sp_forward_list(const struct sp_forward *forward, const struct sp_gateway *gateway,
+		    struct sp_addr **ret_addrs, size_t *ret_count)
+{
+	const struct sp_addr *addr;
+	struct sp_addr *addrs = NULL, *room;
+	size_t count = 0;
+
+	for (size_t n = 0; (addr = candidate(forward, gateway, n)); n++) {
+		if (!is_meant(forward, gateway, n))
 			continue;
-		*ret_real = sp_prefix_join(&nat->netmap.inside, addr);
-		return nat;
+		room = SP_ARRAY_PUSH(addrs, count);
+		if (!room) {
+			free(addrs);
+			return -ENOMEM;
+		}
+		*room = *addr;
 	}
+	*ret_addrs = addrs;
+	*ret_count = count;
+	return 0;
+}
+
+static bool is_for(const struct sp_forward *forward, const struct sp_gateway *gateway,
+		   const struct sp_destination *destination)
+{
+	const struct sp_addr *addr;
+
+	if (forward->proto != destination->proto || forward->port != destination->port)
+		return false;
+	for (size_t n = 0; (addr = candidate(forward, gateway, n)); n++)
+		if (sp_addr_compare(addr, &destination->addr) == 0 && is_meant(forward, gateway, n))
+			return true;
+	return false;
+}
+
+/* ---- all entries ---- */
+
+static bool translate(const struct sp_nat *nat, const struct sp_gateway *gateway,
+		      struct sp_destination *destination)
+{
+	switch (nat->kind) {
+	case SP_NAT_NETMAP:
+		if (!sp_prefix_contains(&nat->netmap.outside, &destination->addr))
+			return false;
+		destination->addr = sp_prefix_join(&nat->netmap.inside, &destination->addr);
+		return true;
+	case SP_NAT_FORWARD:
+		if (!is_for(&nat->forward, gateway, destination))
+			return false;
+		destination->addr = nat->forward.target;
+		destination->port = nat->forward.target_port;
+		return true;
+	case SP_NAT_MASQUERADE:
+		break;
+	}
+	return false;
+}
+
+const struct sp_nat *sp_translation_of(const struct sp_policy *policy,
+				       const struct sp_gateway *gateway,
+				       struct sp_destination *destination)
+{
+	for (size_t i = 0; i < policy->nat_count; i++)
+		if (translate(&policy->nats[i], gateway, destination))
+			return &policy->nats[i];
 	return NULL;
 }
 
@@ -64,4 +145,36 @@ const char *sp_netmap_clash(const struct sp_netmap *netmap, const struct sp_gate
 
 	*ret_prefix = clash ? &netmap->outside : &netmap->inside;
 	return clash ? clash : find_clash(&netmap->inside, gateway);
+}
+
+static bool is_self(const struct sp_gateway *gateway, const struct sp_addr *addr)
+{
+	for (size_t i = 0; i < gateway->self_count; i++)
+		if (sp_addr_compare(addr, &gateway->self[i]) == 0)
+			return true;
+	return false;
+}
+
+static bool is_in_pool(const struct sp_gateway *gateway, const struct sp_addr *addr)
+{
+	for (size_t i = 0; i < gateway->pool_count; i++)
+		if (sp_prefix_contains(&gateway->pool[i], addr))
+			return true;
+	return false;
+}
+
+const char *sp_forward_clash(const struct sp_forward *forward, const struct sp_gateway *gateway,
+			     const struct sp_addr **ret_addr)
+{
+	*ret_addr = &forward->target;
+	if (is_self(gateway, &forward->target))
+		return "the gateway itself: what it answers is opened by \"expose\" or a rule to "
+		       "self";
+	if (is_in_pool(gateway, &forward->target))
+		return "in the pool: who has that address changes with every sign-in";
+	*ret_addr = &forward->to;
+	if (!forward->interface && is_in_pool(gateway, &forward->to) &&
+	    !is_self(gateway, &forward->to))
+		return "in the pool: what goes there is a device's";
+	return NULL;
 }

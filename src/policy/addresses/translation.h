@@ -5,9 +5,26 @@
 
 #include "policy/model.h"
 
-/* The netmap that translates what goes to @addr, and to where. Returns NULL if none does. */
-const struct sp_nat *sp_translation_of(const struct sp_policy *policy, const struct sp_addr *addr,
-				       struct sp_addr *ret_real);
+struct sp_destination {
+	struct sp_addr addr;
+	uint16_t port; /* of TCP and UDP */
+	uint8_t proto;
+};
+
+/* The entry that translates what goes to @destination, which becomes the one it really goes to.
+ * Returns NULL if none does, and it stays as it is. */
+const struct sp_nat *sp_translation_of(const struct sp_policy *policy,
+				       const struct sp_gateway *gateway,
+				       struct sp_destination *destination);
+
+/* List the addresses that `to` of a forward means. The caller's: free. Returns 0; -ENOMEM. */
+int sp_forward_list(const struct sp_forward *forward, const struct sp_gateway *gateway,
+		    struct sp_addr **ret_addrs, size_t *ret_count);
+
+/* What is wrong with an address of the forward, as words behind "is", and which one it is. Returns
+ * NULL if neither is wrong. */
+const char *sp_forward_clash(const struct sp_forward *forward, const struct sp_gateway *gateway,
+			     const struct sp_addr **ret_addr);
 
 /* Is this about what goes from @source to @destination, both real, where it leaves by the entry's
  * interface? */

@@ -10,12 +10,14 @@
 #include "policy/checks/loader.h"
 #include "yaml/value.h"
 
-enum { NAME, MASQUERADE, FORWARD, NETMAP, ENABLED };
+enum { NAME, MASQUERADE, FORWARD, NETMAP, LOG, LIMIT, ENABLED };
 static const struct sp_key nat_keys[] = {
 	[NAME] = { "name", SP_KEY_REQUIRED },
 	[MASQUERADE] = { "masquerade", SP_KEY_OPTIONAL },
-	[FORWARD] = { "forward", SP_KEY_LATER },
+	[FORWARD] = { "forward", SP_KEY_OPTIONAL },
 	[NETMAP] = { "netmap", SP_KEY_OPTIONAL },
+	[LOG] = { "log", SP_KEY_OPTIONAL },
+	[LIMIT] = { "limit", SP_KEY_OPTIONAL },
 	[ENABLED] = { "enabled", SP_KEY_OPTIONAL },
 };
 
@@ -36,7 +38,7 @@ static const struct sp_key masquerade_keys[] = {
 /* ---- parts that entries have in common ---- */
 
 /* nftables reads a star as a pattern, and a quote or a backslash ends what it reads. */
-static char *read_interface(struct sp_loader *loader, const struct sp_node *node)
+char *sp_read_nat_interface(struct sp_loader *loader, const struct sp_node *node)
 {
 	static const struct sp_gateway none;
 	const char *name = sp_read_interface_name(&loader->check, node, &none);
@@ -156,7 +158,7 @@ static void load_masquerade(struct sp_loader *loader, const struct sp_node *node
 		read_networks(loader, values[FROM], "\"from\"", &masquerade->from,
 			      &masquerade->from_count);
 	if (values[OUT])
-		masquerade->out = read_interface(loader, values[OUT]);
+		masquerade->out = sp_read_nat_interface(loader, values[OUT]);
 	if (values[TO])
 		read_networks(loader, values[TO], "\"to\"", &masquerade->to, &masquerade->to_count);
 	if (values[PORTS])
@@ -191,6 +193,48 @@ static struct sp_nat *add_nat(struct sp_loader *loader, const struct sp_node *no
 	return nat;
 }
 
+static void refuse_words(struct sp_loader *loader, const struct sp_node *const *values)
+{
+	for (int key = LOG; key <= LIMIT; key++)
+		if (values[key])
+			sp_report(&loader->check, values[key],
+				  "\"%s\" belongs to a forward: what others translate is allowed "
+				  "by rules, and they have it",
+				  nat_keys[key].name);
+}
+
+/* A forward is a rule besides, of the same name. */
+static void load_forward(struct sp_loader *loader, const struct sp_node *node,
+			 const struct sp_node *const *values, uint32_t nat)
+{
+	struct sp_rule *rule = sp_add_rule(
+		loader, node, loader->policy->nats[nat].name ? values[NAME] : NULL, SP_RULE_ALLOW);
+
+	if (!rule)
+		return;
+	sp_load_forward(loader, values[FORWARD], nat, rule);
+	if (values[LOG])
+		sp_load_log(loader, values[LOG], rule);
+	if (values[LIMIT])
+		sp_load_limit(loader, values[LIMIT], rule);
+	rule->is_disabled = loader->policy->nats[nat].is_disabled;
+}
+
+static void load_kind(struct sp_loader *loader, const struct sp_node *node,
+		      const struct sp_node *const *values, struct sp_nat *nat)
+{
+	if (values[ENABLED])
+		sp_load_enabled(loader, values[ENABLED], &nat->is_disabled);
+	if (values[FORWARD])
+		load_forward(loader, node, values, (uint32_t)(nat - loader->policy->nats));
+	else
+		refuse_words(loader, values);
+	if (values[MASQUERADE])
+		load_masquerade(loader, values[MASQUERADE], nat);
+	else if (values[NETMAP])
+		sp_load_netmap(loader, values[NETMAP], nat);
+}
+
 static void load_entry(struct sp_loader *loader, const struct sp_node *node)
 {
 	const struct sp_node *values[SP_ARRAY_LEN(nat_keys)];
@@ -203,23 +247,19 @@ static void load_entry(struct sp_loader *loader, const struct sp_node *node)
 		return;
 	for (int key = MASQUERADE; key <= NETMAP; key++)
 		kinds += sp_has_key(node, nat_keys[key].name);
-	if (kinds > 1)
+	if (kinds > 1) {
 		sp_report(check, node,
 			  "a nat entry translates in one way, by \"masquerade\", \"forward\" or "
 			  "\"netmap\": write two entries");
-	else if (r == 0 && kinds == 0)
+		return;
+	}
+	if (r == 0 && kinds == 0)
 		sp_report(check, node,
 			  "a nat entry needs \"masquerade\", \"forward\" or \"netmap\": { name: …, "
 			  "masquerade: { from: …, out: … } }");
 	nat = add_nat(loader, node, values[NAME]);
-	if (!nat)
-		return;
-	if (values[MASQUERADE])
-		load_masquerade(loader, values[MASQUERADE], nat);
-	else if (values[NETMAP])
-		sp_load_netmap(loader, values[NETMAP], nat);
-	if (values[ENABLED])
-		sp_load_enabled(loader, values[ENABLED], &nat->is_disabled);
+	if (nat)
+		load_kind(loader, node, values, nat);
 }
 
 void sp_load_nat(struct sp_loader *loader, const struct sp_node *section)

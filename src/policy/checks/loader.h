@@ -109,6 +109,14 @@ void sp_load_rules(struct sp_loader *loader, const struct sp_node *section);
 void sp_load_edge(struct sp_loader *loader, const struct sp_node *section);
 void sp_load_protect(struct sp_loader *loader, const struct sp_node *section);
 void sp_load_nat(struct sp_loader *loader, const struct sp_node *section);
+/* An interface by a name that nftables can say; NULL: reported. The caller's: free. */
+char *sp_read_nat_interface(struct sp_loader *loader, const struct sp_node *node);
+/* The value of `forward` of nat entry @nat, with the @rule that the entry is. */
+void sp_load_forward(struct sp_loader *loader, const struct sp_node *node, uint32_t nat,
+		     struct sp_rule *rule);
+/* Once all rules are loaded: how forwards lie to each other, to the gateway, to netmaps and to what
+ * protect entries keep open. */
+void sp_check_forwards(struct sp_loader *loader);
 /* The value of `netmap`; and once all entries and fixtures are loaded, how netmaps lie to each
  * other and to the gateway. */
 void sp_load_netmap(struct sp_loader *loader, const struct sp_node *node, struct sp_nat *nat);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+
 int sp_overlap_init(struct sp_overlap *overlap, const struct sp_policy *policy)
 {
 	const struct sp_gateway *gateway = &policy->fixtures.gateway;
@@ -364,11 +366,25 @@ static bool network_has_self(const struct sp_policy *policy, uint32_t index)
 	return false;
 }
 
+/* A network with what a nat entry leads to. */
+static bool nat_meets(struct sp_overlap *overlap, uint32_t network, uint32_t index)
+{
+	const struct sp_nat *nat = &overlap->policy->nats[index];
+	__sp_cleanup(sp_ranges_done) struct sp_ranges inside = { 0 };
+
+	if (nat->kind == SP_NAT_FORWARD)
+		return sp_network_has(&overlap->policy->networks[network], &nat->forward.target);
+	return sp_ranges_make(&nat->netmap.inside, 1, NULL, 0, &inside) < 0 ||
+	       sp_ranges_meet(sp_overlap_ranges(overlap, network), &inside);
+}
+
 /* A network with one that names people or the gateway. */
 static bool to_network_meets(struct sp_overlap *overlap, uint32_t network, const struct sp_to *to)
 {
 	if (to->kind == SP_TO_SELF)
 		return network_has_self(overlap->policy, network);
+	if (to->kind == SP_TO_NAT)
+		return nat_meets(overlap, network, to->index);
 	if (is_to_people(to))
 		return network_meets_pool(overlap, network);
 	return networks_meet(overlap, network, to->index);
@@ -388,6 +404,8 @@ static bool to_meets(struct sp_overlap *overlap, const struct sp_to *a, const st
 
 		return people_meet(overlap->policy, &one, &other);
 	}
+	if (a->kind == SP_TO_NAT && b->kind == SP_TO_NAT)
+		return a->index == b->index;
 	return a->kind == SP_TO_SELF && b->kind == SP_TO_SELF;
 }
 

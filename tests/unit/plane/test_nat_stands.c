@@ -39,7 +39,8 @@ static bool stands(const char *policy_text, const struct connection *given)
 		{ "wan1", addr_of("198.51.100.1") },
 	};
 	struct sp_policy *policy = load_good(policy_text);
-	const struct sp_nat_today today = { policy, addresses, SP_ARRAY_LEN(addresses) };
+	const struct sp_nat_today today = { policy, &policy->fixtures.gateway, addresses,
+					    SP_ARRAY_LEN(addresses) };
 	struct sp_conntrack connection = {
 		.original = { addr_of(given->from), addr_of(given->to), 40000, 80 },
 		.reply = { addr_of(given->reply_from), addr_of(given->reply_to), 80,
@@ -132,6 +133,42 @@ static void what_others_translate_is_left_alone(void **state)
 	assert_true(stands("sallyport: 1\n", &theirs));
 }
 
+#define FORWARD(to, target)                                                                        \
+	"sallyport: 1\nnat: [ { name: web, forward: { to: \"" to "\", target: \"" target           \
+	"\" } } ]\nfixtures: { self: [192.0.2.1, \"2001:db8::1\"] }\n"
+
+static void a_forward_stands_while_it_leads_there(void **state)
+{
+	const struct connection v4 = { "10.1.1.1", "192.0.2.1", "10.30.0.9",
+				       "10.1.1.1", 40000,       DESTINATION };
+	const struct connection v6 = { "fd00::1", "2001:db8::1", "fd00:5::9",
+				       "fd00::1", 40000,         DESTINATION };
+
+	(void)state;
+	assert_true(stands(FORWARD("192.0.2.1:tcp/80", "10.30.0.9:80"), &v4));
+	assert_true(stands(FORWARD("wan0:tcp/80", "10.30.0.9:80"), &v4));
+	assert_true(stands(FORWARD("[2001:db8::1]:tcp/80", "[fd00:5::9]:80"), &v6));
+	assert_false(stands(FORWARD("192.0.2.1:tcp/80", "10.30.0.9:81"), &v4));
+	assert_false(stands(FORWARD("192.0.2.1:tcp/80", "10.30.0.8:80"), &v4));
+	assert_false(stands(FORWARD("192.0.2.1:udp/80", "10.30.0.9:80"), &v4));
+	assert_false(stands(FORWARD("192.0.2.1:tcp/81", "10.30.0.9:80"), &v4));
+	assert_false(stands(FORWARD("[2001:db8::1]:tcp/80", "[fd00:5::8]:80"), &v6));
+	assert_false(stands("sallyport: 1\n", &v6));
+}
+
+static void what_is_older_than_a_forward_does_not(void **state)
+{
+	const struct connection local = { "10.1.1.1", "192.0.2.1", "192.0.2.1", "10.1.1.1", 40000 };
+	const struct connection own = { "192.0.2.1", "10.1.1.1", "10.1.1.1", "192.0.2.1", 80 };
+
+	(void)state;
+	assert_false(stands(FORWARD("wan0:tcp/80", "10.30.0.9:80"), &local));
+	assert_true(stands(FORWARD("wan0:tcp/81", "10.30.0.9:80"), &local));
+	assert_true(stands(FORWARD("wan0:udp/80", "10.30.0.9:80"), &local));
+	assert_true(stands(FORWARD("wan0:tcp/80", "10.30.0.9:80"), &own));
+	assert_true(stands("sallyport: 1\n", &local));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -139,6 +176,8 @@ int main(void)
 		cmocka_unit_test(so_does_what_comes_from_inside),
 		cmocka_unit_test(a_masquerade_stands_while_an_entry_would_do_it),
 		cmocka_unit_test(what_others_translate_is_left_alone),
+		cmocka_unit_test(a_forward_stands_while_it_leads_there),
+		cmocka_unit_test(what_is_older_than_a_forward_does_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -183,6 +183,24 @@ static inline struct sp_rule *hand_rule(struct hand *hand, enum sp_rule_kind kin
 	return rule;
 }
 
+/* A forward of one of the gateway's ports, and the rule that it is. @service: of the target. */
+static inline void hand_forward(struct hand *hand, const char *name, const char *from,
+				const char *to, uint16_t port, const char *target,
+				const char *service)
+{
+	struct sp_nat *nat = SP_ARRAY_PUSH(hand->policy.nats, hand->policy.nat_count);
+	struct sp_rule *rule = hand_rule(hand, SP_RULE_ALLOW, name, from, "", service);
+	struct sp_to *way = SP_ARRAY_PUSH(rule->to, rule->to_count);
+
+	nat->kind = SP_NAT_FORWARD;
+	nat->forward = (struct sp_forward){ .to = hand_addr(to),
+					    .target = hand_addr(target),
+					    .port = port,
+					    .target_port = rule->services[0].from,
+					    .proto = rule->services[0].proto };
+	*way = (struct sp_to){ .kind = SP_TO_NAT, .index = (uint32_t)hand->policy.nat_count - 1 };
+}
+
 static inline void hand_pool(struct hand *hand, const char *prefixes)
 {
 	hand_prefixes(prefixes, &hand->gateway.pool, &hand->gateway.pool_count);
@@ -233,6 +251,7 @@ static inline void hand_done(struct hand *hand)
 		free(rule->to);
 		free(rule->services);
 	}
+	free(policy->nats);
 	for (size_t i = 0; i < policy->network_count; i++) {
 		free(policy->networks[i].name);
 		free(policy->networks[i].in);

@@ -274,6 +274,19 @@ static void draw_rule(struct hand *hand, unsigned number)
 			  service);
 }
 
+static void draw_forward(struct hand *hand, bool is_v6)
+{
+	static const char *const services[] = { "tcp/22", "tcp/23", "udp/53" };
+	static const char *const to[2][2] = { { "192.0.2.1", "192.0.2.9" },
+					      { "2001:db8:ffff::1", "2a00::1" } };
+	static const char *const targets[2][2] = { { "10.30.8.12", "203.0.113.7" },
+						   { "2001:db8:30:8::1", "2001:db8:30:9::1" } };
+
+	hand_forward(hand, is_v6 ? "f6" : "f4", draw(2) ? "any" : "role:1", to[is_v6][draw(2)],
+		     draw(2) ? 22 : 53, targets[is_v6][draw(2)],
+		     draw_word(services, SP_ARRAY_LEN(services)));
+}
+
 /* The second policy has most of the rules of the first. */
 static void draw_pair(struct pair *pair)
 {
@@ -291,8 +304,12 @@ static void draw_pair(struct pair *pair)
 		draw_state = rule_state;
 		for (unsigned i = 0; i < rules; i++)
 			draw_rule(&pair->hands[side], i);
+		if (draw(2))
+			draw_forward(&pair->hands[side], false);
 		for (unsigned i = 0; i < side * 2; i++)
 			draw_rule(&pair->hands[side], rules + i);
+		if (draw(2))
+			draw_forward(&pair->hands[side], true);
 	}
 }
 

@@ -255,7 +255,7 @@ static void content_that_is_off_is_refused(void **state)
 		{ "row not behind the one before", SRC, 40, 4, 0 },
 		{ "destination prefix length", DST, 0, 4, 200 },
 		{ "network set", DST, 20, 4, 1000 },
-		{ "destination flags", DST, 24, 4, 8 },
+		{ "destination flags", DST, 24, 4, 16 },
 		{ "pool and self", DST, 24, 4, 3 },
 		{ "service set", SVC, 0, 2, 1000 },
 		{ "service set of the last slot", SVC, 2 * (SP_SVC_SLOTS - 1), 2, 1000 },
