@@ -485,6 +485,9 @@ static void ban_somebody(struct script *script, const struct talk *talk)
 	struct sp_prefix prefix = { .prefix_len = lengths[!is_v4][rng_below(script->rng, 4)] };
 	char text[SP_PREFIX_TEXT_MAX];
 
+	/* `sallyport ban` refuses IPv6 prefixes that hold the IPv4 addresses. */
+	if (!is_v4 && !addr->b[0] && !addr->b[1])
+		prefix.prefix_len = 128;
 	memcpy(prefix.addr, addr->b, sizeof(prefix.addr));
 	prefix.prefix_len += is_v4 ? 96 : 0;
 	sp_prefix_mask(&prefix);
