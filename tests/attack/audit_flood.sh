@@ -81,7 +81,8 @@ expect "that rotation takes too much is said" lab_wait 60 burst
 expect "status is degraded" same "$(lab_gate status --json >/dev/null; echo $?)" 8
 expect "and it is on record, with how many" lab_wait 5 eval '[ "$(lab_gate audit --json --event gap | field "r[\"packets\"] if r[\"reason\"] == \"rotation\" else 0")" -gt 0 ]'
 expect "who signed in is on record still" same "$(on_record session-open ana) $(on_record session-open bob)" "1 1"
-expect "and what was applied, and the start" same "$(on_record apply '"apply"') $(on_record start '"start"')" "1 1"
+expect "and what was applied" test "$(on_record apply '"apply"')" -ge 1 # again, if the network changed
+expect "and the start" same "$(on_record start '"start"')" 1
 expect "the logs are whole" lab_gate audit verify
 expect "control: ana works" lab_in laptop ping -c1 -W2 10.30.2.9 -q
 expect "packets are a log apart" fails grep -q '"event":"\(deny\|allow\|flow-end\)"' "$logs/audit.jsonl"

@@ -54,6 +54,7 @@ quoted=(
 	'sallyport init'
 	'sallyport peer add'
 	'sallyport peer config'
+	'sallyport plan'
 	'sallyport session open'
 	'sallyport session revoke'
 	'sallyport status'
@@ -96,6 +97,7 @@ expect "4: the provider is reached" does 'sallyport idp test corp'
 expect "   dora is added" does 'sallyport user add ana --groups eng' "--password-fd 3 3<<<'dora is here'"
 expect "5: the services start" eval 'does "${known[2]}" && does "${known[3]}"'
 expect "6: the policy is applied" does 'sallyport apply /etc/sallyport/policy.yaml'
+expect "   and would change nothing again" does 'sallyport plan' /etc/sallyport/access.yaml
 fingerprint() { sallyport status --json | sed -n 's/.*"fingerprint": *"\([^"]*\)".*/\1/p'; }
 expect "   the portal serves" wait_for eval '[ -n "$(fingerprint)" ]'
 offers_corp() { curl -sk --noproxy '*' https://door.example.net/api/v1/providers | grep -q '"corp"'; }
