@@ -16,7 +16,7 @@ refused_as() { field "r['error']['code']" <"$LAB_DIR/$1.answer"; }
 # The newest refusal on record, less what must differ: who, why, when, and its place in the chain.
 refusal_of() {
 	lab_gate audit --json --event login-refused --user "$1" --limit 1 |
-		field "{k: str(v).replace('$1', 'USER') for k, v in r.items() if k not in ('seq', 'time', 'prev', 'reason')}"
+		field "{k: str(v).replace('$1', 'USER') for k, v in r.items() if k not in ('seq', 'time', 'prev', 'reason', 'revision')}"
 }
 slowed() { attempt "$1" "$2" wrong >/dev/null; [ "$(lab_status "$1")" = 429 ]; }
 

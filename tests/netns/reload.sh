@@ -11,7 +11,6 @@ file=$LAB_ROOT/etc/sallyport/sallyport.yaml
 reaches() { lab_in "$1" ping -c 1 -W 1 "$2" >/dev/null 2>&1; }
 warned() { lab_gate status --json | grep -q "\"$1\""; }
 hooked() { lab_gate status --json | field "sum(h['interface'] == '$1' for h in r['hooks'])"; }
-revision() { lab_gate status --json | field "r['revision']"; }
 reload() { lab_gate reload >"$LAB_DIR/said" 2>&1; }
 
 lab_up
@@ -34,7 +33,6 @@ expect "and what she reached" reaches laptop 10.30.2.9
 
 # ---- what is wrong, or takes a start, changes nothing ----
 cp "$file" "$LAB_DIR/good.yaml"
-before=$(revision)
 echo 'vnp: {}' >>"$file"
 reload
 expect "a file with a fault: exit 3" same $? 3
@@ -47,7 +45,7 @@ sed 's/inside: \[lan0, dmz0\]/inside: [lan0]/; s#100.64.0.0/16#100.65.0.0/16#' "
 reload
 expect "another pool takes a start: exit 1" same $? 1
 expect "which is named" grep -q 'vpn.pool differs' "$LAB_DIR/said"
-expect "and nothing else of that file is taken" same "$(hooked dmz0) $(revision)" "2 $before"
+expect "and nothing else of that file is taken" same "$(hooked dmz0)" 2
 rm "$file"
 reload
 expect "no file: exit 1" same $? 1
