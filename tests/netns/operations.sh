@@ -92,13 +92,13 @@ expect "a policy that denies them differs" gives 1 "sallyport replay $LAB_DIR/sh
 expect "and says whose packets" grep -q '^- ana (corp) to .* now deny by ' "$LAB_DIR/said"
 expect "an apply waits" begins 'sallyport apply --confirm 60s policy.yaml'
 expect "status says so" gives 0 'sallyport status'
-expect "confirmed, it stays" gives 0 'sallyport confirm'
+expect "confirmed, it stays" lab_wait 10 gives 0 'sallyport confirm' # it may not be in force yet
 expect "and the apply exits 0" has_ended
 expect "history is there" gives 0 'sallyport history'
 expect "the former policy comes back" gives 0 'sallyport rollback'
 expect "that is the first one" lab_wait 10 eval '[ "$(running)" = "$first" ]'
 expect "back to a generation, waiting" begins 'sallyport rollback --confirm 60s 0123456789ab'
-expect "which is confirmed too" gives 0 'sallyport confirm'
+expect "which is confirmed too" lab_wait 10 gives 0 'sallyport confirm'
 expect "and exits 0" has_ended
 expect "a probe that nobody answers" begins 'sallyport apply --confirm 60s --probe tcp:10.30.2.9:443 --probe-confirms policy.yaml'
 expect "is rolled back" gives 0 'sallyport rollback'
