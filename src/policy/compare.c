@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "net/addr.h"
 #include "policy/times/timezone.h"
@@ -347,6 +348,74 @@ int sp_policy_each_nat_change(const struct sp_policy *old_policy,
 	for (size_t i = 0; i < before->nat_count && r == 0; i++)
 		if (!find_nat(after, before->nats[i].name))
 			r = each(arg, SP_RULE_REMOVED, &before->nats[i], NULL);
+	return r;
+}
+
+/* ---- roles, settings, the edge ---- */
+
+static const struct sp_role *find_role(const struct sp_policy *policy, const char *name)
+{
+	for (size_t i = 0; i < policy->role_count; i++)
+		if (!strcmp(policy->roles[i].name, name))
+			return &policy->roles[i];
+	return NULL;
+}
+
+static bool same_sessions(const struct sp_role *a, const struct sp_role *b)
+{
+	return a->max_s == b->max_s && a->idle_s == b->idle_s && a->warn_s == b->warn_s &&
+	       a->max_devices == b->max_devices;
+}
+
+static int each_role(const struct sp_policy *before, const struct sp_policy *after,
+		     sp_part_change_fn each, void *arg)
+{
+	const struct pair pair = { .before = before, .after = after };
+	int r = 0;
+
+	for (uint32_t i = 0; i < after->role_count && r == 0; i++) {
+		const struct sp_role *is = &after->roles[i], *was = find_role(before, is->name);
+
+		if (!was)
+			r = each(arg, SP_RULE_ADDED, "role", is->name, &is->place);
+		else if (!same_role(&pair, (uint32_t)(was - before->roles), i) ||
+			 !same_sessions(was, is))
+			r = each(arg, SP_RULE_CHANGED, "role", is->name, &is->place);
+	}
+	for (uint32_t i = 0; i < before->role_count && r == 0; i++)
+		if (!find_role(after, before->roles[i].name))
+			r = each(arg, SP_RULE_REMOVED, "role", before->roles[i].name,
+				 &before->roles[i].place);
+	return r;
+}
+
+int sp_policy_each_part_change(const struct sp_policy *old_policy,
+			       const struct sp_policy *new_policy, sp_part_change_fn each,
+			       void *arg)
+{
+	const struct sp_policy *before = sp_policy_text(old_policy);
+	const struct sp_policy *after = sp_policy_text(new_policy);
+	const struct sp_settings *was = &before->settings, *is = &after->settings;
+	const struct {
+		const char *kind, *name;
+		bool is_same;
+	} parts[] = {
+		{ "setting", "self", was->self_needs_rules == is->self_needs_rules },
+		{ "setting", "log-deny", was->is_default_silent == is->is_default_silent },
+		{ "setting", "reject", was->reject == is->reject },
+		{ "edge", "drop",
+		  before->drop_bogons == after->drop_bogons &&
+			  same_networks(before, before->drops, before->drop_count, after,
+					after->drops, after->drop_count) },
+		{ "edge", "trust",
+		  same_networks(before, before->trusts, before->trust_count, after, after->trusts,
+				after->trust_count) },
+	};
+	int r = each_role(before, after, each, arg);
+
+	for (size_t i = 0; i < SP_ARRAY_LEN(parts) && r == 0; i++)
+		if (!parts[i].is_same)
+			r = each(arg, SP_RULE_CHANGED, parts[i].kind, parts[i].name, NULL);
 	return r;
 }
 

@@ -37,4 +37,16 @@ typedef int (*sp_nat_change_fn)(void *arg, enum sp_rule_change change, const str
 int sp_policy_each_nat_change(const struct sp_policy *old_policy,
 			      const struct sp_policy *new_policy, sp_nat_change_fn each, void *arg);
 
+/* What a policy says besides. @kind: "role", "setting" or "edge"; @name: of the role, or the key. Where
+ * a place is NULL, it was not there or has none. */
+typedef int (*sp_part_change_fn)(void *arg, enum sp_rule_change change, const char *kind,
+				 const char *name, const struct sp_place *place);
+/* Tell @each of every role that is not what it was, also one that no rule names (whom it matches,
+ * when it expires, sessions, devices), then of settings and lists of the edge. A setting changes, it
+ * is never added. The place is the new policy's, of what is removed the old one's. Returns 0; what
+ * @each returned that is not 0. */
+int sp_policy_each_part_change(const struct sp_policy *old_policy,
+			       const struct sp_policy *new_policy, sp_part_change_fn each,
+			       void *arg);
+
 #endif

@@ -55,7 +55,7 @@ bot=$(key)
 sed '/^  git: /d' "$LAB_DIR/policy.yaml" >"$LAB_DIR/bad.yaml"
 sed 's/expect: allow, rule: eng-git/expect: deny/' "$LAB_DIR/policy.yaml" >"$LAB_DIR/failing.yaml"
 sed '/name: unused/d; s/, rule: unused//; /^  idle:/d' "$LAB_DIR/policy.yaml" >"$LAB_DIR/second.yaml"
-sed 's/tcp.80, icmp/tcp\/81, tcp\/80, icmp/' "$LAB_DIR/policy.yaml" >"$LAB_DIR/other.yaml"
+sed 's/tcp.80, icmp/tcp\/81, tcp\/80, icmp/; s/^sallyport: 1/&\nsettings: { reject: icmp }/' "$LAB_DIR/policy.yaml" >"$LAB_DIR/other.yaml"
 sed 's/expect: allow, rule: eng-git/only: none/; s/, service: tcp.80, only/, only/' "$LAB_DIR/policy.yaml" >"$LAB_DIR/only.yaml"
 mkdir -p "$LAB_ROOT/etc/sallyport/feeds"
 echo 198.51.100.0/24 >"$LAB_ROOT/etc/sallyport/feeds/listed.netset"

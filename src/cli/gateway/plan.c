@@ -30,10 +30,14 @@ static void print_rules(json_t *rules)
 	size_t i;
 	json_t *item;
 
-	json_array_foreach(rules, i, item)
-		sp_cli_print("%s %s %s (%s:%lld)\n", sp_json_text(item, "kind"),
-			     sp_json_text(item, "rule"), sp_json_text(item, "change"),
-			     sp_json_text(item, "file"), sp_json_integer(item, "line"));
+	json_array_foreach(rules, i, item) {
+		sp_cli_print("%s %s %s", sp_json_text(item, "kind"), sp_json_text(item, "rule"),
+			     sp_json_text(item, "change"));
+		if (*sp_json_text(item, "file"))
+			sp_cli_print(" (%s:%lld)", sp_json_text(item, "file"),
+				     sp_json_integer(item, "line"));
+		sp_cli_print("\n");
+	}
 }
 
 static void print_changes(const struct sp_cli *cli, json_t *changes)
@@ -66,7 +70,7 @@ static int print_plan(const struct sp_cli *cli, json_t *plan)
 	print_rules(json_object_get(plan, "rules"));
 	print_changes(cli, changes);
 	if (is_same)
-		sp_cli_print("the same: no rule changes\n");
+		sp_cli_print("the same: nothing changes\n");
 	else if (!json_array_size(changes))
 		sp_cli_print("nobody gains or loses anything by it\n");
 	return is_same ? SP_EXIT_OK : EXIT_DIFFERS;

@@ -69,19 +69,20 @@ void sp_plan_done(struct sp_plan *plan)
 
 /* ---- rules ---- */
 
-static int add_entry(struct maker *maker, enum sp_rule_change change, bool is_nat, const char *name,
-		     const struct sp_place *place)
+/* @place NULL: it has none. */
+static int add_entry(struct maker *maker, enum sp_rule_change change, const char *kind,
+		     const char *name, const struct sp_place *place)
 {
 	const size_t side = change == SP_RULE_REMOVED ? SP_ATOMS_BEFORE : SP_ATOMS_AFTER;
 	struct sp_plan_rule *room = SP_ARRAY_PUSH(maker->plan.rules, maker->plan.rule_count);
 
 	if (!room)
 		return -ENOMEM;
-	*room = (struct sp_plan_rule){ .change = change,
-				       .is_nat = is_nat,
-				       .name = name,
-				       .path = maker->sides[side].policy->files[place->file].path,
-				       .line = place->line };
+	*room = (struct sp_plan_rule){ .change = change, .kind = kind, .name = name };
+	if (place) {
+		room->path = maker->sides[side].policy->files[place->file].path;
+		room->line = place->line;
+	}
 	return 0;
 }
 
@@ -90,7 +91,7 @@ static int add_rule(void *arg, enum sp_rule_change change, const struct sp_rule 
 {
 	const struct sp_rule *rule = is ? is : was;
 
-	return add_entry(arg, change, false, rule->name, &rule->place);
+	return add_entry(arg, change, "rule", rule->name, &rule->place);
 }
 
 static int add_nat(void *arg, enum sp_rule_change change, const struct sp_nat *was,
@@ -98,7 +99,13 @@ static int add_nat(void *arg, enum sp_rule_change change, const struct sp_nat *w
 {
 	const struct sp_nat *nat = is ? is : was;
 
-	return add_entry(arg, change, true, nat->name, &nat->place);
+	return add_entry(arg, change, "nat", nat->name, &nat->place);
+}
+
+static int add_part(void *arg, enum sp_rule_change change, const char *kind, const char *name,
+		    const struct sp_place *place)
+{
+	return add_entry(arg, change, kind, name, place);
 }
 
 /* ---- lines ---- */
@@ -473,6 +480,8 @@ int sp_plan_make(const struct sp_plan_side *before, const struct sp_plan_side *a
 
 	if (r == 0)
 		r = sp_policy_each_nat_change(before->policy, after->policy, add_nat, &maker);
+	if (r == 0)
+		r = sp_policy_each_part_change(before->policy, after->policy, add_part, &maker);
 	for (size_t side = 0; side < SIDES && r == 0; side++)
 		r = sp_tables_compile(maker.sides[side].policy, maker.sides[side].gateway, facts,
 				      &maker.tables[side]);

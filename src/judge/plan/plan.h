@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What would change if one policy took the place of another: rules and translations by name, and who
- * could open what that they cannot open now, or the other way round. Computed on the decision tables of both, so it
+/* What would change if one policy took the place of another: rules, translations, roles and settings
+ * by name, and who could open what that they cannot open now, or the other way round. Computed on the decision tables of both, so it
  * is exact: what no line names is decided as before.
  *
  * People are looked at by role, each alone, and by name where a rule names them; whoever is signed
@@ -33,9 +33,10 @@ struct sp_plan_person {
 
 struct sp_plan_rule {
 	enum sp_rule_change change;
-	bool is_nat; /* an entry of `nat` */
-	const char *name;
-	const char *path; /* where it stands: in the new policy, or in the old one if removed */
+	const char *kind; /* "rule", "nat", "role", "setting", "edge" */
+	const char *name; /* of a setting and of the edge: the key */
+	const char *
+		path; /* where it stands: in the new policy, or in the old one if removed; NULL: a key */
 	uint32_t line;
 };
 

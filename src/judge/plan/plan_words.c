@@ -55,9 +55,10 @@ static json_t *describe_rules(const struct sp_plan *plan)
 
 		json_array_append_new(
 			list,
-			json_pack("{s:s, s:s, s:s, s:o, s:I}", "change", changes[rule->change],
-				  "kind", rule->is_nat ? "nat" : "rule", "rule", rule->name, "file",
-				  sp_json_of_text(rule->path), "line", (json_int_t)rule->line));
+			json_pack("{s:s, s:s, s:s, s:o, s:o}", "change", changes[rule->change],
+				  "kind", rule->kind, "rule", rule->name, "file",
+				  rule->path ? sp_json_of_text(rule->path) : json_null(), "line",
+				  rule->path ? json_integer(rule->line) : json_null()));
 	}
 	return list;
 }
