@@ -405,7 +405,6 @@ static int make_tokens(struct sp_ebpf_staged *staged, struct sp_plane_error *err
 	return 0;
 }
 
-/* What is to be loaded, with nothing in the kernel yet. */
 static uint32_t how_to_refuse(const struct sp_ebpf_staged *staged, const struct sp_tables *tables)
 {
 	if (!staged->plane->pin_dir || tables->flags & SP_TABLES_REJECT_DROP)
@@ -413,6 +412,7 @@ static uint32_t how_to_refuse(const struct sp_ebpf_staged *staged, const struct 
 	return tables->flags & SP_TABLES_REJECT_ICMP ? SP_REFUSE_BY_ICMP : SP_REFUSE_BY_RESET;
 }
 
+/* What is to be loaded, with nothing in the kernel yet. */
 static int take_tables(struct sp_ebpf *plane, const struct sp_tables *tables, uint64_t revision,
 		       struct sp_ebpf_staged **ret_staged, struct sp_plane_error *error)
 {
