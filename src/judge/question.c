@@ -22,19 +22,11 @@ static enum sp_hook hook_of_zone(enum sp_zone zone)
 	}
 }
 
-static bool is_in_pool(const struct sp_gateway *gateway, const struct sp_addr *addr)
-{
-	for (size_t i = 0; i < gateway->pool_count; i++)
-		if (sp_prefix_contains(&gateway->pool[i], addr))
-			return true;
-	return false;
-}
-
 enum sp_hook sp_judge_first_hook(const struct sp_gateway *gateway, const struct sp_addr *source)
 {
 	const struct sp_route *best = NULL;
 
-	if (is_in_pool(gateway, source))
+	if (sp_gateway_pool_has(gateway, source))
 		return SP_HOOK_VPN_IN;
 	for (size_t i = 0; i < gateway->route_count; i++) {
 		const struct sp_route *route = &gateway->routes[i];
@@ -98,7 +90,7 @@ struct sp_addr sp_judge_stranger(const struct sp_policy *policy, const struct sp
 	for (size_t i = 0; i < SP_ARRAY_LEN(candidates[0]); i++) {
 		if (sp_addr_parse(candidates[is_v6][i], &addr) < 0)
 			continue;
-		if (!is_named(policy, &addr) && !is_in_pool(gateway, &addr))
+		if (!is_named(policy, &addr) && !sp_gateway_pool_has(gateway, &addr))
 			break;
 	}
 	return addr;

@@ -28,19 +28,10 @@ void sp_trail_done(struct sp_trail *trail)
 
 /* ---- hooks ---- */
 
-static bool is_self(const struct sp_gateway *gateway, const struct sp_addr *addr)
-{
-	for (size_t i = 0; i < gateway->self_count; i++)
-		if (!sp_addr_compare(&gateway->self[i], addr))
-			return true;
-	return false;
-}
-
 static bool is_routed(const struct sp_gateway *gateway, const struct sp_addr *addr)
 {
-	for (size_t i = 0; i < gateway->pool_count; i++)
-		if (sp_prefix_contains(&gateway->pool[i], addr))
-			return true;
+	if (sp_gateway_pool_has(gateway, addr))
+		return true;
 	for (size_t i = 0; i < gateway->route_count; i++)
 		if (sp_prefix_contains(&gateway->routes[i].prefix, addr))
 			return true;
@@ -62,7 +53,7 @@ static void find_hooks(const struct search *search, const struct sp_answer *answ
 		return;
 	trail->hooks[trail->hook_count++] = SP_HOOK_LOCK;
 	sp_translation_of(search->policy, gateway, &to);
-	if (!is_self(gateway, &to.addr) && is_routed(gateway, &to.addr))
+	if (!sp_gateway_has(gateway, &to.addr) && is_routed(gateway, &to.addr))
 		trail->hooks[trail->hook_count++] =
 			sp_judge_way_out(sp_judge_first_hook(gateway, &to.addr));
 }

@@ -318,6 +318,19 @@ static bool any_covers(const struct sp_prefix *prefixes, size_t count, const str
 	return false;
 }
 
+bool sp_gateway_has(const struct sp_gateway *gateway, const struct sp_addr *addr)
+{
+	for (size_t i = 0; i < gateway->self_count; i++)
+		if (!sp_addr_compare(&gateway->self[i], addr))
+			return true;
+	return false;
+}
+
+bool sp_gateway_pool_has(const struct sp_gateway *gateway, const struct sp_addr *addr)
+{
+	return any_covers(gateway->pool, gateway->pool_count, addr);
+}
+
 bool sp_network_has(const struct sp_network *network, const struct sp_addr *addr)
 {
 	return any_covers(network->in, network->in_count, addr) &&

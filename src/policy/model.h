@@ -527,6 +527,11 @@ int64_t sp_policy_next_machine_expiry(const struct sp_policy *policy, int64_t no
 /* Can a person have the role? Else it is for machines alone. */
 bool sp_role_is_of_people(const struct sp_role *role);
 
+/* Is this address the gateway's own? */
+bool sp_gateway_has(const struct sp_gateway *gateway, const struct sp_addr *addr);
+/* Is it one that devices of people and machines get? */
+bool sp_gateway_pool_has(const struct sp_gateway *gateway, const struct sp_addr *addr);
+
 /* Does the network hold this address? No prefix of one family holds an address of the other. */
 bool sp_network_has(const struct sp_network *network, const struct sp_addr *addr);
 

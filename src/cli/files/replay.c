@@ -39,14 +39,6 @@ struct replay {
 	uint64_t strangers; /* packets of people who are in no fixture */
 };
 
-static bool is_in_pool(const struct sp_gateway *gateway, const struct sp_addr *addr)
-{
-	for (size_t i = 0; i < gateway->pool_count; i++)
-		if (sp_prefix_contains(&gateway->pool[i], addr))
-			return true;
-	return false;
-}
-
 /* The hook that `auto` chooses: vpn-in if the source is in the pool, vpn-out if the destination is,
  * else inside-in. */
 static enum sp_hook choose_hook(const struct replay *replay, const struct sp_frame *frame)
@@ -58,9 +50,9 @@ static enum sp_hook choose_hook(const struct replay *replay, const struct sp_fra
 	sp_packet_parse(frame->bytes, frame->len, frame->is_ethernet, &packet);
 	if (packet.kind != SP_PACKET_IP)
 		return SP_HOOK_INSIDE_IN;
-	if (is_in_pool(replay->source->gateway, &packet.tuple.source))
+	if (sp_gateway_pool_has(replay->source->gateway, &packet.tuple.source))
 		return SP_HOOK_VPN_IN;
-	if (is_in_pool(replay->source->gateway, &packet.tuple.destination))
+	if (sp_gateway_pool_has(replay->source->gateway, &packet.tuple.destination))
 		return SP_HOOK_VPN_OUT;
 	return SP_HOOK_INSIDE_IN;
 }

@@ -57,16 +57,6 @@ static void replay_done(struct replay *replay)
 
 /* ---- people ---- */
 
-static bool is_in_pool(const struct replay *replay, const struct sp_addr *addr)
-{
-	const struct sp_gateway *gateway = replay->source->gateway;
-
-	for (size_t i = 0; i < gateway->pool_count; i++)
-		if (sp_prefix_contains(&gateway->pool[i], addr))
-			return true;
-	return false;
-}
-
 static json_t *person_at(const struct replay *replay, const struct sp_addr *addr)
 {
 	char text[SP_ADDR_TEXT_MAX];
@@ -149,16 +139,6 @@ static struct sp_tuple tuple_of(const struct sp_audit_record *record)
 	return tuple;
 }
 
-static bool is_own(const struct replay *replay, const struct sp_audit_record *record)
-{
-	const struct sp_gateway *gateway = replay->source->gateway;
-
-	for (size_t i = 0; i < gateway->self_count; i++)
-		if (!sp_addr_compare(&gateway->self[i], &record->src))
-			return true;
-	return false;
-}
-
 static int judge(const struct replay *replay, const struct sp_audit_record *record, json_t *sender,
 		 json_t *receiver, struct sp_answer *ret_answer)
 {
@@ -177,7 +157,8 @@ static int judge(const struct replay *replay, const struct sp_audit_record *reco
 	if (r == 0 && receiver && sp_addr_compare(&record->src, &record->dst))
 		r = open_session(replay, by, facts.now_s, &record->dst, receiver);
 	if (r == 0)
-		r = sp_judge_tuple(by, record->hook, &tuple, is_own(replay, record), JUDGED_NS,
+		r = sp_judge_tuple(by, record->hook, &tuple,
+				   sp_gateway_has(replay->source->gateway, &record->src), JUDGED_NS,
 				   &judgement);
 	if (r == 0)
 		*ret_answer = judgement.answer;
@@ -308,7 +289,8 @@ static bool can_be_judged(const struct replay *replay, const struct sp_audit_rec
 
 	return record->has_src && record->has_dst && record->proto >= 0 && record->hook &&
 	       record->hook < SP_HOOK_JUDGE_COUNT && record->verdict && !record->aggregated &&
-	       is_decided(record->reason) && (!is_out || is_own(replay, record));
+	       is_decided(record->reason) &&
+	       (!is_out || sp_gateway_has(replay->source->gateway, &record->src));
 }
 
 /* Whoever has no role by this policy would have no session. */
@@ -319,7 +301,7 @@ static bool is_without_role(json_t *sender, json_t *is)
 
 static int compare_record(struct replay *replay, const struct sp_audit_record *record)
 {
-	const bool to_pool = is_in_pool(replay, &record->dst);
+	const bool to_pool = sp_gateway_pool_has(replay->source->gateway, &record->dst);
 	json_t *sender = record->hook == SP_HOOK_VPN_IN || record->hook == SP_HOOK_VPN_OUT
 				 ? person_at(replay, &record->src)
 				 : NULL;

@@ -18,14 +18,6 @@ static bool protects_self(const struct sp_policy *policy)
 	return false;
 }
 
-static bool is_self(const struct sp_gateway *gateway, const struct sp_addr *addr)
-{
-	for (size_t i = 0; i < gateway->self_count; i++)
-		if (!memcmp(&gateway->self[i], addr, sizeof(*addr)))
-			return true;
-	return false;
-}
-
 /* Ask the new policy about a new connection like the one that the command came by. */
 static int judge_connection(struct sp_apply *apply, struct sp_judgement *ret_judgement)
 {
@@ -75,8 +67,8 @@ int sp_apply_guard(struct sp_apply *apply)
 			"this would be the first policy, and it has no `protect` entry to `self`: "
 			"nothing would keep a way in for you; add one, or say --force");
 	if (!apply->request.has_connection ||
-	    !is_self(&applies->host->gateway, &connection->destination) ||
-	    is_self(&applies->host->gateway, &connection->source))
+	    !sp_gateway_has(&applies->host->gateway, &connection->destination) ||
+	    sp_gateway_has(&applies->host->gateway, &connection->source))
 		return 0; /* the command came by a way that is not governed */
 	r = judge_connection(apply, &judgement);
 	if (r < 0)

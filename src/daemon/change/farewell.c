@@ -48,16 +48,6 @@ static void host_ask(struct pass *pass, const struct sp_tuple *tuple)
 		       sizeof(to)); /* a lost packet does not matter: there is another pass */
 }
 
-static bool is_in_pool(const struct sp_farewell *farewell, const struct sp_addr *addr)
-{
-	const struct sp_gateway *gateway = &(*farewell->machine)->gateway;
-
-	for (size_t i = 0; i < gateway->pool_count; i++)
-		if (sp_prefix_contains(&gateway->pool[i], addr))
-			return true;
-	return false;
-}
-
 /* Are all connections of this person over? */
 static bool is_leaving(const struct sp_farewell *farewell, const struct sp_addr *addr)
 {
@@ -70,6 +60,7 @@ static bool is_leaving(const struct sp_farewell *farewell, const struct sp_addr 
 static void flow_visit(void *arg, const struct sp_flow_key *key, const struct sp_flow *flow)
 {
 	struct pass *pass = arg;
+	const struct sp_gateway *gateway = &(*pass->farewell->machine)->gateway;
 	const struct sp_addr *ends[2] = { &key->lo, &key->hi };
 	const uint16_t ports[2] = { ntohs(key->lo_port_be), ntohs(key->hi_port_be) };
 	const bool is_denied =
@@ -84,7 +75,7 @@ static void flow_visit(void *arg, const struct sp_flow_key *key, const struct sp
 						.destination_port = ports[i],
 						.proto = IPPROTO_TCP };
 
-		if (is_in_pool(pass->farewell, ends[i]) &&
+		if (sp_gateway_pool_has(gateway, ends[i]) &&
 		    (is_denied || is_leaving(pass->farewell, ends[i])))
 			host_ask(pass, &tuple);
 	}

@@ -166,14 +166,6 @@ static int find_policy(struct sp_question *question, const char *generation)
 	return r == 0 ? sp_store_get_files(ops->store, id, &question->files) : r;
 }
 
-static bool is_self(const struct sp_gateway *gateway, const struct sp_addr *addr)
-{
-	for (size_t i = 0; i < gateway->self_count; i++)
-		if (!sp_addr_compare(&gateway->self[i], addr))
-			return true;
-	return false;
-}
-
 int sp_question_judge_opening(struct sp_question *question)
 {
 	const struct sp_gateway *gateway = &question->gateway;
@@ -193,7 +185,7 @@ int sp_question_judge_opening(struct sp_question *question)
 				  : reply->icmp_type == 0        ? 8
 								 : (uint8_t)(reply->icmp_type - 1);
 	}
-	is_own = is_self(gateway, &tuple.source);
+	is_own = sp_gateway_has(gateway, &tuple.source);
 	hook = is_own ? sp_judge_way_out(question->hook)
 		      : sp_judge_first_hook(gateway, &tuple.source);
 	return sp_question_judge(question, hook, &tuple, -1, is_own, &judgement);
@@ -231,7 +223,7 @@ static void read_tuple(struct sp_question *question, const struct sp_audit_recor
 	question->tcp_flags = flags_asked(record, reason);
 	question->is_own = (record->hook == SP_HOOK_EDGE_OUT || record->hook == SP_HOOK_VPN_OUT ||
 			    record->hook == SP_HOOK_INSIDE_OUT) &&
-			   is_self(&question->gateway, &record->src);
+			   sp_gateway_has(&question->gateway, &record->src);
 }
 
 /* Answer with the record's own words, if judging again cannot give them. */

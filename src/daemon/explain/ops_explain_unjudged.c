@@ -44,16 +44,6 @@ static const struct sp_host_interface *find_home(const struct sp_question *quest
 	return found;
 }
 
-static bool is_self(const struct sp_question *question, const struct sp_addr *addr)
-{
-	const struct sp_gateway *gateway = &question->gateway;
-
-	for (size_t i = 0; i < gateway->self_count; i++)
-		if (!sp_addr_compare(&gateway->self[i], addr))
-			return true;
-	return false;
-}
-
 bool sp_question_enter(struct sp_question *question, const char *on)
 {
 	const struct sp_host_interface *entry = on ? sp_host_find(question->ops->host, on)
@@ -174,7 +164,7 @@ json_t *sp_question_describe_unjudged(const struct sp_question *question)
 		return describe_renamed(question, former);
 	if (question->is_own)
 		return describe_own(question);
-	if (is_self(question, to))
+	if (sp_gateway_has(&question->gateway, to))
 		return describe_passed(question, "the gateway itself");
 	if (find_home(question, to))
 		return describe_passed(question, "others that are not listed");
@@ -188,7 +178,9 @@ json_t *sp_question_describe_way_out(const struct sp_question *question,
 {
 	const struct sp_addr *to = &question->tuple.destination;
 	const struct sp_host_interface *unlisted =
-		question->is_own || is_self(question, to) ? NULL : find_home(question, to);
+		question->is_own || sp_gateway_has(&question->gateway, to)
+			? NULL
+			: find_home(question, to);
 	struct sp_explained explained;
 	char message[MESSAGE_MAX + 300];
 

@@ -208,9 +208,8 @@ static int push_addr(struct sp_gateway *gateway, const struct sp_addr *addr)
 {
 	struct sp_addr *self;
 
-	for (size_t i = 0; i < gateway->self_count; i++)
-		if (!sp_addr_compare(&gateway->self[i], addr))
-			return 0;
+	if (sp_gateway_has(gateway, addr))
+		return 0;
 	self = SP_ARRAY_PUSH(gateway->self, gateway->self_count);
 	if (!self)
 		return -ENOMEM;

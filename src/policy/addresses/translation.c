@@ -147,34 +147,18 @@ const char *sp_netmap_clash(const struct sp_netmap *netmap, const struct sp_gate
 	return clash ? clash : find_clash(&netmap->inside, gateway);
 }
 
-static bool is_self(const struct sp_gateway *gateway, const struct sp_addr *addr)
-{
-	for (size_t i = 0; i < gateway->self_count; i++)
-		if (sp_addr_compare(addr, &gateway->self[i]) == 0)
-			return true;
-	return false;
-}
-
-static bool is_in_pool(const struct sp_gateway *gateway, const struct sp_addr *addr)
-{
-	for (size_t i = 0; i < gateway->pool_count; i++)
-		if (sp_prefix_contains(&gateway->pool[i], addr))
-			return true;
-	return false;
-}
-
 const char *sp_forward_clash(const struct sp_forward *forward, const struct sp_gateway *gateway,
 			     const struct sp_addr **ret_addr)
 {
 	*ret_addr = &forward->target;
-	if (is_self(gateway, &forward->target))
+	if (sp_gateway_has(gateway, &forward->target))
 		return "the gateway itself: what it answers is opened by \"expose\" or a rule to "
 		       "self";
-	if (is_in_pool(gateway, &forward->target))
+	if (sp_gateway_pool_has(gateway, &forward->target))
 		return "in the pool: who has that address changes with every sign-in";
 	*ret_addr = &forward->to;
-	if (!forward->interface && is_in_pool(gateway, &forward->to) &&
-	    !is_self(gateway, &forward->to))
+	if (!forward->interface && sp_gateway_pool_has(gateway, &forward->to) &&
+	    !sp_gateway_has(gateway, &forward->to))
 		return "in the pool: what goes there is a device's";
 	return NULL;
 }

@@ -91,24 +91,6 @@ static void load_interfaces(struct sp_loader *loader, const struct sp_node *node
 	}
 }
 
-static bool is_in_pool(const struct sp_gateway *gateway, const struct sp_addr *addr)
-{
-	for (size_t i = 0; i < gateway->pool_count; i++) {
-		if (sp_prefix_contains(&gateway->pool[i], addr))
-			return true;
-	}
-	return false;
-}
-
-static bool is_self(const struct sp_gateway *gateway, const struct sp_addr *addr)
-{
-	for (size_t i = 0; i < gateway->self_count; i++) {
-		if (sp_addr_compare(&gateway->self[i], addr) == 0)
-			return true;
-	}
-	return false;
-}
-
 static void load_addresses(struct sp_loader *loader, const struct sp_node *node,
 			   struct sp_fixture_session *session)
 {
@@ -128,9 +110,9 @@ static void load_addresses(struct sp_loader *loader, const struct sp_node *node,
 			sp_report(check, item,
 				  "a second %s address: a session has at most one of each family",
 				  family ? "IPv6" : "IPv4");
-		else if (!is_in_pool(gateway, &addr))
+		else if (!sp_gateway_pool_has(gateway, &addr))
 			sp_report(check, item, "address %s is not in the pool", item->text);
-		else if (is_self(gateway, &addr))
+		else if (sp_gateway_has(gateway, &addr))
 			sp_report(check, item, "address %s is the gateway's own", item->text);
 		session->has_address[family] = true;
 		session->addresses[family] = addr;
