@@ -60,5 +60,5 @@ lab_policy() {
 lab_ready() {
 	lab_start_daemon && lab_start_engine && lab_policy "$@" >"$LAB_DIR/policy.yaml" &&
 		lab_gate apply "$LAB_DIR/policy.yaml" && lab_sign_in laptop ana corp eng &&
-		lab_sign_in phone bob partner vendors && lab_settle
+		lab_sign_in phone bob partner vendors
 }

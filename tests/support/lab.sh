@@ -189,16 +189,6 @@ lab_start_engine() {
 	lab_wait 10 test -S "$LAB_ROOT/var/run/wireguard/vpn0.sock"
 }
 
-# The first apply brings the tunnel up, whose addresses a revision of their own follows a second later. A scenario that
-# compares two looks at the gateway begins behind that.
-lab_settle() {
-	local n
-	for n in {1..15}; do
-		[ "$(lab_gate status --json | field "r['revision']")" -lt 2 ] || return 0
-		sleep 0.3
-	done
-}
-
 lab_kill() { # lab_kill PID [SIGNAL] : and wait until it is gone
 	kill "-${2:-KILL}" "$1" 2>/dev/null
 	wait "$1" 2>/dev/null

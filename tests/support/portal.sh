@@ -113,7 +113,7 @@ lab_people_policy() { # lab_people_policy [PROVIDER…]
 lab_portal_ready() { # lab_portal_ready [PROVIDER…]
 	lab_start_web office 10.30.2.9 80 "the git server" && lab_start_daemon && lab_start_engine &&
 		lab_people_policy "$@" >"$LAB_DIR/policy.yaml" &&
-		lab_gate apply "$LAB_DIR/policy.yaml" >>"$LAB_DIR/apply.log" && lab_start_portal && lab_settle
+		lab_gate apply "$LAB_DIR/policy.yaml" >>"$LAB_DIR/apply.log" && lab_start_portal
 }
 
 # ---- processes ----

@@ -234,8 +234,13 @@ static int push_trust(struct sp_gateway *gateway, const struct sp_prefix *prefix
 /* An interface that is managed has the address. */
 static int push_own(struct sp_gateway *gateway, const char *interface, const struct sp_addr *addr)
 {
-	struct sp_own_address *own = SP_ARRAY_PUSH(gateway->own, gateway->own_count);
+	struct sp_own_address *own;
 
+	for (size_t i = 0; i < gateway->own_count; i++)
+		if (!strcmp(gateway->own[i].interface, interface) &&
+		    sp_addr_compare(&gateway->own[i].addr, addr) == 0)
+			return 0;
+	own = SP_ARRAY_PUSH(gateway->own, gateway->own_count);
 	if (!own)
 		return -ENOMEM;
 	snprintf(own->interface, sizeof(own->interface), "%s", interface);
@@ -243,7 +248,8 @@ static int push_own(struct sp_gateway *gateway, const char *interface, const str
 	return 0;
 }
 
-/* All addresses of the host are `self`. Those of the tunnel are added before they are set. */
+/* All addresses of the host are `self`. Those of the tunnel are added before they are set: the
+ * first apply sets them, and no revision has to follow it. */
 static int add_self(struct sp_host *host, const struct sp_machine *machine)
 {
 	int r = 0;
@@ -252,6 +258,8 @@ static int add_self(struct sp_host *host, const struct sp_machine *machine)
 		struct sp_addr own = sp_address_of_gateway(&machine->gateway.pool[i]);
 
 		r = push_addr(&host->gateway, &own);
+		if (r == 0)
+			r = push_own(&host->gateway, machine->tunnel, &own);
 	}
 	for (size_t i = 0; i < host->address_count && r == 0; i++) {
 		const struct sp_link_address *address = &host->addresses[i];

@@ -236,6 +236,29 @@ static void the_fingerprint_changes_when_judgement_would(void **state)
 	sp_machine_free(machine);
 }
 
+/* The first apply gives the tunnel its addresses: no revision has to follow for them. */
+static void the_tunnels_own_addresses_are_known_beforehand(void **state)
+{
+	struct sp_machine *machine = load_machine();
+	struct sp_host_view before = usual_view(), after = usual_view(), other = usual_view();
+	char *was, *now;
+
+	(void)state;
+	was = fingerprint(machine, &before);
+	assert_non_null(strstr(was, "own vpn0 100.64.0.1\n"));
+	add_address(&after, 4, "100.64.0.1", "100.64.0.1/32", true);
+	add_address(&after, 4, "fd00:64::1", "fd00:64::1/128", true);
+	now = fingerprint(machine, &after);
+	assert_string_equal(was, now);
+	free(now);
+	add_address(&other, 4, "100.64.0.2", "100.64.0.2/32", true); /* somebody else's doing */
+	now = fingerprint(machine, &other);
+	assert_string_not_equal(was, now);
+	free(now);
+	free(was);
+	sp_machine_free(machine);
+}
+
 static void a_copy_of_the_gateway_shares_nothing(void **state)
 {
 	struct sp_machine *machine = load_machine();
@@ -330,6 +353,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_gateway_is_what_file_and_kernel_say),
 		cmocka_unit_test(the_fingerprint_changes_when_judgement_would),
+		cmocka_unit_test(the_tunnels_own_addresses_are_known_beforehand),
 		cmocka_unit_test(a_copy_of_the_gateway_shares_nothing),
 		cmocka_unit_test(the_tunnel_is_a_link_of_bare_ip),
 		cmocka_unit_test(what_no_program_fits_is_unfit),
