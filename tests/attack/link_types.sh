@@ -127,9 +127,9 @@ lab_start_engine
 expect "the tunnel as it should be: a policy is applied" lab_gate apply "$LAB_DIR/policy.yaml"
 expect "the tunnel has its programs" test "$(hooks vpn0)" -ge 2
 lab_kill "$lab_engine_pid"
-kill -STOP "$lab_daemon_pid" # it makes the tunnel again within a moment
+lab_signal "$lab_daemon_pid" STOP # it makes the tunnel again within a moment
 ip_gate link delete vpn0 && ip_gate link add name vpn0 type veth peer name vpn0-peer
-kill -CONT "$lab_daemon_pid"
+lab_signal "$lab_daemon_pid" CONT
 expect "an Ethernet link in its name: status says so" lab_wait 5 status_has tunnel-changed
 expect "and no program sits on it" same "$(attached vpn0)" 0
 ip_gate link delete vpn0

@@ -22,7 +22,7 @@ die_at() { # die_at STEP : a portal that dies there; the session's groups are as
 	lab_kill "$lab_portal_pid"
 	lab_run gateway portal.log sallyport-portal --root "$LAB_ROOT" --kill-at "$1"
 	lab_portal_pid=$lab_pid
-	lab_wait 20 eval '! kill -0 '"$lab_portal_pid"' 2>/dev/null'
+	lab_wait 20 eval '! lab_lives "$lab_portal_pid"'
 }
 
 lab_up_with_portal

@@ -158,7 +158,7 @@ killed_at() { # killed_at STEP : of an apply; a living sallyportd comes back at 
 	lab_start_daemon --kill-at "$1"
 	lab_policy | sed "s/eng-git/eng-git-$((++switched))/" >"$LAB_DIR/again.yaml"
 	lab_gate apply "$LAB_DIR/again.yaml" >/dev/null 2>&1
-	lab_wait 5 fails kill -0 "$lab_daemon_pid" || return 1
+	lab_wait 5 fails lab_lives "$lab_daemon_pid" || return 1
 	[ "$1" != switched ] || lab_wait 5 half_switched || return 1
 	[ "$daemon" != alive ] || lab_start_daemon
 }
@@ -206,7 +206,7 @@ done
 
 # ---- every event, with sallyportd alive or dead ----
 engine_again() {
-	[[ $1 != vpn0* ]] && kill -0 "$lab_engine_pid" 2>/dev/null && return 0
+	[[ $1 != vpn0* ]] && lab_lives "$lab_engine_pid" && return 0
 	lab_kill "$lab_engine_pid"
 	rm -f "$LAB_ROOT/var/run/wireguard/vpn0.sock"
 	lab_wait 10 ip_gate link show vpn0 && lab_start_engine

@@ -174,9 +174,9 @@ expect "   is named, exit 8" lab_wait 5 warned interface-missing
 expect "   and back" gate sh -c 'ip link set x0 down; ip link set x0 name lan0; ip link set lan0 up'
 ip -n "$LAB-gateway" address add 2001:db8:30::1/48 dev lan0 nodad 2>/dev/null # went with the link
 expect "   status is content" lab_wait 15 is_quiet
-kill -STOP "$lab_engine_pid"
+lab_signal "$lab_engine_pid" STOP
 expect "the engine stands still: named, exit 8" lab_wait 10 warned engine-unreachable
-kill -CONT "$lab_engine_pid"
+lab_signal "$lab_engine_pid" CONT
 expect "   status is content when it goes on" lab_wait 10 is_quiet
 put_another_vpn0() { gate ip link del vpn0 2>/dev/null; gate ip link add vpn0 type veth peer name vpn0peer 2>/dev/null; }
 expect "vpn0 removed, another interface in its place" lab_wait 5 put_another_vpn0

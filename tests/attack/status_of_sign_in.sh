@@ -40,10 +40,10 @@ expect "control: all is well, exit 0" lab_wait 10 exits 0
 expect "a person signs in" lab_login_local laptop ana
 
 # ---- the portal ----
-kill -STOP "$lab_portal_pid"
+lab_signal "$lab_portal_pid" STOP
 expect "the portal stands still" true
 named portal-silent
-kill -CONT "$lab_portal_pid"
+lab_signal "$lab_portal_pid" CONT
 content "it goes on"
 lab_kill "$lab_portal_pid"
 expect "the portal is killed" true

@@ -112,7 +112,7 @@ done
 expect "explain, towards it" same "$(explain "$what" --from ana --to 172.31.0.2:7001)" "('deny', None, 'unjudged')"
 expect "explain, to the gateway itself" same "$(explain "$what, 'does not judge' in r['message']" --from 172.31.0.2 --to 172.31.0.1:7001 --on guest0)" "('allow', None, None, True)"
 
-kill -9 "$lab_daemon_pid"; lab_wait 5 fails kill -0 "$lab_daemon_pid"
+lab_signal "$lab_daemon_pid" KILL; lab_wait 5 fails lab_lives "$lab_daemon_pid"
 nothing_passes "sallyportd dead"
 ip -n "$LAB-gateway" link delete guest0; plug late0
 before=$(dropped unjudged)

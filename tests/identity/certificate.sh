@@ -39,26 +39,26 @@ expect "nothing is to be warned of" fails warned certificate-
 
 renew 60
 expect "renewed, and not taken: a warning" lab_wait 10 warned certificate-behind
-kill -HUP "$lab_portal_pid"
+lab_signal "$lab_portal_pid" HUP
 expect "SIGHUP: people are shown the new one" lab_wait 10 is_shown
 expect "the portal could not have read the key" fails setpriv --reuid "$LAB_PORTAL_USER" --clear-groups cat "$etc/gate.key"
 expect "that warning is gone" lab_wait 10 eval '! warned certificate-behind'
-expect "the process is the same" kill -0 "$lab_portal_pid"
+expect "the process is the same" lab_lives "$lab_portal_pid"
 lab_fingerprint=$(openssl x509 -noout -fingerprint -sha256 -in "$etc/gate.pem" | sed 's/.*=//; s/://g' | tr 'A-F' 'a-f')
 expect "bob's session is live still" same "$(lab_gate session list --user bob --json | field "r['state']")" live
 renew 90
-kill -HUP "$lab_portal_pid"
+lab_signal "$lab_portal_pid" HUP
 expect "another renewal, and nothing is to be warned of" lab_wait 10 eval 'is_shown && ! warned certificate-'
 sign_until 13
 expect "thirteen days are left: a warning" lab_wait 10 warned certificate-ends
 sign_until 15
 expect "fifteen: none" lab_wait 10 eval '! warned certificate-ends'
-kill -HUP "$lab_portal_pid"
+lab_signal "$lab_portal_pid" HUP
 expect "which is taken" lab_wait 10 is_shown
 line=$(($(wc -l <"$LAB_DIR/portal.log") + 1))
 before=$(shown)
 echo broken >"$etc/gate.pem"
-kill -HUP "$lab_portal_pid"
+lab_signal "$lab_portal_pid" HUP
 expect "a broken file is named" lab_wait 10 says "$line" 'the certificate'
 expect "and people are shown the former one" same "$(shown)" "$before"
 expect_done

@@ -9,9 +9,10 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 portal=${LAB_BUILD:-$top/build}/src/portal/sallyport-portal
 LAB_DIR=$(mktemp -d "${TMPDIR:-/tmp}/sallyport-hardening.XXXXXX")
 source "$top/tests/support/expect.sh"
-pids=()
 end() {
-	[ ${#pids[@]} -eq 0 ] || kill "${pids[@]}" 2>/dev/null
+	local pids
+	pids=$(jobs -rp)
+	[ -z "$pids" ] || kill $pids 2>/dev/null
 	wait
 	rm -rf "$LAB_DIR"
 }
@@ -44,10 +45,8 @@ cat >"$root/etc/sallyport/idp.d/local.yaml" <<-'YAML'
 YAML
 /usr/bin/python3 "$top/tests/support/still_provider.py" "$IDP" "$root/etc/sallyport/idp.d/ca.pem" "$LAB_DIR/idp.key" \
 	>"$LAB_DIR/idp.log" 2>&1 &
-pids+=($!)
 "$portal" --root "$root" >"$LAB_DIR/portal.log" 2>&1 &
 pid=$!
-pids+=("$pid")
 attack() { /usr/bin/python3 "$top/tests/support/bad_https.py" "$PORTAL" "$@"; }
 rss_kb() { awk '/VmRSS/ { print $2 }' "/proc/$pid/status"; }
 wait_for() { # wait_for COMMAND… : within 20 s

@@ -19,7 +19,7 @@ round() {
 	lab_kill "${pair_capture_pid[flood-$4]}" INT
 	pair_capture a "cookie-$4" udp port 51821
 	expect "$name: the session comes all the same" lab_wait 11 pair_answers a
-	expect "$name: with the flood still on" kill -0 "$flood"
+	expect "$name: with the flood still on" lab_lives "$flood"
 	lab_kill "$flood"
 	pair_captured "cookie-$4"
 	pair_wire types --print "$LAB_DIR/cookie-$4.pcap" >"$seen"

@@ -21,7 +21,7 @@ flood_until() {
 	expect "the flood is on: more than $count dropped as $drop" lab_wait 20 counted "$drop" "$count"
 }
 flood_ends() { # fails if it was over before
-	kill -0 "$flood" && lab_kill "$flood"
+	lab_lives "$flood" && lab_kill "$flood"
 }
 
 pair_up

@@ -12,7 +12,7 @@ runs_on() {
 	local before
 	before=$(received)
 	expect "the download runs on after $1" lab_wait 2 eval '[ $(received) -gt $((before + 500000)) ]'
-	expect "as the one it was" kill -0 "$download"
+	expect "as the one it was" lab_lives "$download"
 }
 
 pair_up

@@ -35,7 +35,7 @@ lab_run phone sent-bob $stream send 10.30.2.9 5001 2000 300
 bob=$lab_pid
 applies=0
 is_enough() { [ "$applies" -ge 4 ] && [ "$(numbers carried-ana | wc -l)" -gt 5000 ] && [ "$(numbers carried-bob | wc -l)" -gt 5000 ]; }
-while kill -0 "$ana" 2>/dev/null && ! is_enough; do
+while lab_lives "$ana" && ! is_enough; do
 	for policy in renumbered policy; do
 		lab_gate apply "$LAB_DIR/$policy.yaml" >>"$LAB_DIR/apply.log" || expect "apply $policy" false
 		applies=$((applies + 1))

@@ -75,7 +75,7 @@ policy '{ name: more, allow: {from: engineer, to: payroll, services: ssh} }' >"$
 (lab_gate apply "$LAB_DIR/second.yaml" && lab_gate apply "$LAB_DIR/policy.yaml") >"$LAB_DIR/applies" 2>&1 &
 applies_pid=$!
 tries=0
-while kill -0 "$applies_pid" 2>/dev/null; do
+while lab_lives "$applies_pid"; do
 	! gets4 || expect "a revision lets the banned sender in" false
 	! gets6 || expect "a revision lets the banned sender in, IPv6" false
 	tries=$((tries + 1))

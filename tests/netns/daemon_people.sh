@@ -120,7 +120,7 @@ expect "and after its return" fails reaches laptop
 started=$(op audit.query event=start | field 'len(r["records"])')
 expect "and goes on with it past the restart" lab_wait 10 eval '[ "$(events start)" = "$started" ]'
 # and over a rotation that it slept through, with sallyportd started again in between
-kill -STOP "$follower"
+lab_signal "$follower" STOP
 lab_kill "$lab_daemon_pid"
 echo 'audit: { people: { rotate: 64KB, keep: 50 } }' >>"$LAB_ROOT/etc/sallyport/sallyport.yaml"
 lab_start_daemon
@@ -139,7 +139,7 @@ churn() { # records of people: 100 machines that come and go
 }
 expect "a machine comes and goes" churn
 expect "the log was rotated" test -e "$LAB_ROOT/var/log/sallyport/audit.jsonl.1"
-kill -CONT "$follower"
+lab_signal "$follower" CONT
 head_seq=$(status | field "r['audit']['seq']")
 expect "who slept through a rotation reads what it missed" lab_wait 10 grep -q "\"seq\":$head_seq,.*\"event\":\"session-open\"" "$LAB_DIR/followed"
 filtered() { # filtered COUNT-OF-WHICH FILTER… : every record printed is of it, and there are some
@@ -234,10 +234,10 @@ bot_was=$(op session.list user=bot | field 'r["sessions"][0]["session"]')
 expect "nor can she enrol a second device" is "too-many-devices by max-devices" eval 'op session.open idp=corp subject=ana user=ana groups="[\"eng\",\"temp\"]" "device={\"public_key\":\"$(wg genkey | wg pubkey)\",\"name\":\"second\"}" | field "r[\"error\"][\"reason\"] + \" by max-devices\" * (\"by max-devices\" in r[\"error\"][\"message\"])"'
 expect "until then she reaches git" lab_wait 5 reaches laptop
 expect "an administrator cannot let it last longer" is "${until%Z}" eval 'op session.extend "session=$(op session.list user=ana | field "r[\"sessions\"][0][\"session\"]")" max_s=3600 >/dev/null; expires_of ana'
-kill -STOP "$lab_daemon_pid"
+lab_signal "$lab_daemon_pid" STOP
 sleep "$(($(date -d "$until" +%s) - $(date +%s) + 1))"
 expect "with sallyportd stopped she does not reach it any more" fails reaches laptop
-kill -CONT "$lab_daemon_pid"
+lab_signal "$lab_daemon_pid" CONT
 expect "who has no other role is refused" is login-refused code session.open idp=corp subject=frank user=frank groups='["temp"]' "device={\"public_key\":\"$(wg genkey | wg pubkey)\",\"name\":\"x\"}"
 expect "and the record says since when" lab_wait 3 eval 'op audit.query event=login-refused user=frank | field "r[\"records\"][0][\"message\"]" | grep -q "role temp expired at $until"'
 lab_sign_in laptop ana corp eng,temp

@@ -20,7 +20,7 @@ for step in pinned attached committed confirmed apply-confirmed; do
 	lab_start_daemon --kill-at "$step" || exit 1
 	expect "nothing is forwarded before a policy runs" fails forwards
 	lab_gate apply "$LAB_DIR/policy.yaml" >/dev/null 2>&1
-	lab_wait 5 fails kill -0 "$lab_daemon_pid"
+	lab_wait 5 fails lab_lives "$lab_daemon_pid"
 	expect "killed at $step: nothing unjudged is forwarded" fails forwards
 	lab_start_daemon || exit 1
 	count=$(hooks)

@@ -78,7 +78,7 @@ expect "and comes back at once" groups '["eng","lead"]'
 expect "with its group" lab_wait 5 grows count arrived-6001
 expect "the stream still runs" lab_wait 5 grows count arrived-5000
 expect "the download still runs" lab_wait 5 grows loaded
-expect "in one connection" kill -0 "$download"
+expect "in one connection" lab_lives "$download"
 expect "no packet fell between two sessions" same "$(lost)" "$before"
 expect "one session is open, the others are over" same 1 "$(op session.list user=ana | field "len(r['sessions'])")"
 

@@ -47,7 +47,7 @@ while read -r step wire due; do
 	lab_kill "$lab_daemon_pid"
 	lab_start_daemon --kill-at "$step" || { expect "a daemon that dies at $step starts" false; continue; }
 	lab_gate apply "$LAB_DIR/$new.yaml" >/dev/null 2>&1
-	lab_wait 5 fails kill -0 "$lab_daemon_pid" || { expect "killed at $step" false; continue; }
+	lab_wait 5 fails lab_lives "$lab_daemon_pid" || { expect "killed at $step" false; continue; }
 	seen=$(who)
 	case $wire in
 	either) expect "killed at $step: $old or $new passes while nobody is there" test "$seen" = "$old" -o "$seen" = "$new" ;;
@@ -104,7 +104,7 @@ while read -r process step verb due; do
 		;;
 	esac
 	pid=lab_${process}_pid
-	lab_wait 5 fails kill -0 "${!pid}" || expect "$what: it dies" false
+	lab_wait 5 fails lab_lives "${!pid}" || expect "$what: it dies" false
 	lab_kill $waiting
 	restarts || { expect "$what: it starts again" false; continue; }
 	[ $process = daemon ] || lab_start_watchdog
@@ -147,7 +147,7 @@ dies_at() {
 	lab_kill "$lab_daemon_pid"
 	lab_start_daemon --kill-at "$1" || return 1
 	"$2" >/dev/null 2>&1
-	lab_wait 5 fails kill -0 "$lab_daemon_pid"
+	lab_wait 5 fails lab_lives "$lab_daemon_pid"
 }
 before=$(sessions)
 expect "a sign-in dies once it is kept" dies_at session-kept sign_in

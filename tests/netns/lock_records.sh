@@ -52,13 +52,13 @@ expect "samples are heard" same "$(lab_gate status --json | field "r['lock']['sa
 
 # ---- unjudged: the inner interface without its programs; sallyportd is kept from putting them back meanwhile ----
 neighbour office eth0 lan0 10.30.0.1 2001:db8:30::1
-kill -STOP "$lab_daemon_pid"
+lab_signal "$lab_daemon_pid" STOP
 rm "$LAB_ROOT"/sys/fs/bpf/sallyport/v1/link-inside-in-lan0
 lab_wait 5 fails test -e "$LAB_ROOT"/sys/fs/bpf/sallyport/v1/link-inside-in-lan0
 datagrams office 10.30.2.9 192.0.2.66 7001 3
 datagrams office 2001:db8:30::2:9 2001:db8:1::66 7002 3
 datagrams office 10.30.2.9 10.30.0.1 7003 3
-kill -CONT "$lab_daemon_pid"
+lab_signal "$lab_daemon_pid" CONT
 expect "a sample says who, whither, by which interface" lab_wait 5 sample unjudged lan0 10.30.2.9 192.0.2.66 7001 128
 expect "the same, IPv6" lab_wait 5 sample unjudged lan0 2001:db8:30::2:9 2001:db8:1::66 7002 148
 expect "the same, to the gateway itself" lab_wait 5 sample unjudged lan0 10.30.2.9 10.30.0.1 7003 128
@@ -69,7 +69,7 @@ expect "status says it to people" eval 'lab_gate status | grep -q "second lock d
 # ---- astray: answers to ana, which the gateway was to forward, are led to the gateway itself ----
 expect "control: git answers ana" lab_in laptop ping -c1 -W2 -q 10.30.2.9
 laptop4=$(lab_address_of laptop 4) laptop6=$(lab_address_of laptop 6)
-kill -STOP "$lab_daemon_pid"
+lab_signal "$lab_daemon_pid" STOP
 lab_in gateway sysctl -qw net.ipv4.conf.vpn0.accept_local=1 # else the kernel takes ana's own packets for forged
 for family in "-4 $laptop4" "-6 $laptop6"; do
 	set -- $family
@@ -79,14 +79,14 @@ done
 lab_in laptop ping -c5 -i0.2 -W1 -q 10.30.2.9 >/dev/null
 lab_in laptop ping -c5 -i0.2 -W1 -q 2001:db8:30::2:9 >/dev/null
 for family in -4 -6; do lab_in gateway ip $family rule del pref 0 iif lan0; done
-kill -CONT "$lab_daemon_pid"
+lab_signal "$lab_daemon_pid" CONT
 expect "the counts on record of what went astray are the lock's own" lab_wait 5 in_step astray
 expect "exactly ten" same "$(dropped astray packets)" 10
 astray_of_both() { [ "$(said "len({r['src'] for r in singles if r['kind'] == 'astray' and r['iface'] == 'lan0'})")" = 2 ]; }
 expect "with samples of both families" lab_wait 5 astray_of_both
 
 # ---- a flood, by an interface that came in while nobody looked: nobody knows its name ----
-kill -STOP "$lab_daemon_pid"
+lab_signal "$lab_daemon_pid" STOP
 ip -n "$LAB-gateway" link add extra0 type veth peer name extra1 netns "$LAB-stranger"
 lab_address gateway extra0 198.18.9.1/24 2001:db8:9::1/64
 lab_address stranger extra1 198.18.9.2/24 2001:db8:9::2/64
@@ -99,7 +99,7 @@ datagrams stranger 198.18.9.2 198.18.9.1 7004 3000
 datagrams stranger 2001:db8:9::2 2001:db8:9::1 7005 3000
 took=$(($(date +%s) - started + 1))
 expect "the lock dropped all of the flood" [ $(($(counted) - had)) -ge 6000 ]
-kill -CONT "$lab_daemon_pid"
+lab_signal "$lab_daemon_pid" CONT
 expect "one of it is on record" lab_wait 5 sample unjudged extra0 198.18.9.2 198.18.9.1 7004 128
 expect "each packet is counted on record" lab_wait 5 in_step unjudged
 made=$(($(said "len(singles)") - before))

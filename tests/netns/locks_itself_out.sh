@@ -126,7 +126,7 @@ waiting=$!
 expect "cut off again" lab_wait 20 is_cut_off
 lab_kill "$lab_daemon_pid"
 expect "let back in without sallyportd" lab_wait 20 gets_in
-kill -INT $waiting
+lab_signal $waiting INT
 wait $waiting
 lab_start_daemon || exit 1
 expect "the next one runs the former policy" lab_wait 10 eval '[ "$(running)" = "$kept" ]'
@@ -138,7 +138,7 @@ for step in watched claimed; do
 	lab_start_watchdog --kill-at "$step"
 	lab_gate apply --confirm 10s "$LAB_DIR/cut.yaml" >/dev/null 2>&1 &
 	waiting=$!
-	expect "killed at $step: it dies there" lab_wait 20 fails kill -0 "$lab_watchdog_pid"
+	expect "killed at $step: it dies there" lab_wait 20 fails lab_lives "$lab_watchdog_pid"
 	expect "killed at $step: status is loud" lab_wait 10 warned watchdog-missing
 	lab_start_watchdog
 	wait $waiting

@@ -34,6 +34,6 @@ before=$(received)
 expect "a download runs" lab_wait 5 eval '[ $(received) -gt $((before + 2000000)) ]'
 expect "revoking ana" lab_gate session revoke ana
 before=$(lab_data_last laptop)
-expect "ends it: she is told so" lab_wait 5 eval '! kill -0 "$download" 2>/dev/null'
+expect "ends it: she is told so" lab_wait 5 eval '! lab_lives "$download"'
 expect "and not one byte of it comes back through the translation" same "$(received)" "$before"
 expect_done

@@ -156,7 +156,7 @@ lab_kill "$lab_daemon_pid"
 lab_start_daemon --kill-at apply-switched || exit 1
 { cat "$LAB_DIR/plain.yaml"; echo '  - { name: wide, allow: {from: engineer, to: [10.77.0.0/16, "2001:db8:77::/48"]} }'; } >"$policy"
 lab_gate apply "$policy" >/dev/null 2>&1
-expect "sallyportd dies behind the switch" lab_wait 20 fails kill -0 "$lab_daemon_pid"
+expect "sallyportd dies behind the switch" lab_wait 20 fails lab_lives "$lab_daemon_pid"
 for name in $names; do last[$name]=$(heard "$name"); done
 lab_in laptop ping -c 3 -i 0.5 -W 1 10.77.2.9 >/dev/null
 for name in $names; do expect "of $name git hears no more" same "$(heard "$name")" "${last[$name]}"; done
@@ -238,7 +238,7 @@ with_forwards 5499 "$local_talk" "$elsewhere" >"$policy"
 { forward near tcp/5402 5498; forward near-udp udp/5402 5498; } >>"$policy"
 lab_gate apply "$policy" >/dev/null 2>&1
 expect "sallyportd dies behind a switch to other targets, and to forwards of what the gateway had" \
-	lab_wait 20 fails kill -0 "$lab_daemon_pid"
+	lab_wait 20 fails lab_lives "$lab_daemon_pid"
 heard_before="$(said first) $(said near)"
 lab_in laptop ping -c 3 -i 0.5 -W 1 10.30.2.9 >/dev/null
 expect "nobody is heard where they talked before" same "$(said first) $(said near)" "$heard_before"

@@ -22,9 +22,9 @@ start_waiting_engine() { # there is no interface for it yet
 	lab_run gateway engine.log sallyport-vpnd -f --managed --root "$LAB_ROOT" --user "$LAB_ENGINE_USER" vpn0
 	lab_engine_pid=$lab_pid
 }
-engine_stopped() { ! kill -0 "$lab_engine_pid"; }
+engine_stopped() { ! lab_lives "$lab_engine_pid"; }
 reaches() { lab_get laptop "http://10.30.2.9:8080/"; }
-stopped() { ! kill -0 "$lab_daemon_pid"; }
+stopped() { ! lab_lives "$lab_daemon_pid"; }
 unload() { lab_in gateway sallyportd --root "$LAB_ROOT" --unload "$@" >"$LAB_DIR/unload" 2>&1; }
 gone() { # gone : nothing of ours is left in the kernel
 	same "$(hooks) $(pins)" "0 0" && leaves_nothing && [ ! -e "$LAB_ROOT/sys/fs/bpf/sallyport" ]

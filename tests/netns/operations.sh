@@ -42,7 +42,7 @@ gives() { # gives CODE COMMAND : one the page shows, as root on the gateway
 	[ $code -eq "$1" ] || { echo "     exit $code, not $1:" && sed 's/^/     /' "$LAB_DIR/said"; return 1; }
 }
 has_lock() { lab_in gateway nft list table inet sallyport >/dev/null 2>&1; }
-stopped() { ! kill -0 "$1" 2>/dev/null; }
+stopped() { ! lab_lives "$1"; }
 reaches() { # by both families
 	lab_in laptop ping -c 1 -W 1 10.30.2.9 >/dev/null 2>&1 && lab_in laptop ping -c 1 -W 1 2001:db8:30::2:9 >/dev/null 2>&1
 }

@@ -38,7 +38,7 @@ reload
 expect "a file with a fault: exit 3" same $? 3
 expect "the terminal has the place" grep -q 'sallyport.yaml:5:1: ' "$LAB_DIR/said"
 expect "status has it too" eval 'lab_gate status | grep -q "sallyport.yaml:5:1"'
-kill -HUP "$lab_daemon_pid"
+lab_signal "$lab_daemon_pid" HUP
 expect "by SIGHUP it is refused alike, and the daemon lives" lab_wait 10 eval '
 	[ "$(grep -c "read again (SIGHUP) and not taken" "$LAB_DIR/sallyportd.log")" = 1 ] && lab_answers'
 sed 's/inside: \[lan0, dmz0\]/inside: [lan0]/; s#100.64.0.0/16#100.65.0.0/16#' "$LAB_DIR/good.yaml" >"$file"
@@ -53,10 +53,10 @@ expect "and the gateway goes on" reaches laptop 10.40.0.9
 
 # ---- by the signal ----
 sed 's/inside: \[lan0, dmz0\]/inside: [lan0]/' "$LAB_DIR/good.yaml" >"$file"
-kill -HUP "$lab_daemon_pid"
+lab_signal "$lab_daemon_pid" HUP
 expect "SIGHUP: dmz0 is in no list again" lab_wait 10 eval '[ "$(hooked dmz0)" = 0 ]'
 expect "nothing passes there any more" fails reaches laptop 10.40.0.9
 expect "the warning is gone" fails warned machine-file
 expect "ana never lost what is hers" reaches laptop 10.30.2.9
-expect "it is the same process" kill -0 "$lab_daemon_pid"
+expect "it is the same process" lab_lives "$lab_daemon_pid"
 expect_done

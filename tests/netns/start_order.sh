@@ -68,8 +68,8 @@ for order in 'sallyportd engine portal' 'sallyportd portal engine' 'engine sally
 	expect "   the portal is known" lab_wait 15 lab_portal_is_known
 done
 
-kill -HUP "$lab_engine_pid"
-expect "SIGHUP ends no engine" eval 'sleep 0.2; reaches laptop && kill -0 "$lab_engine_pid"'
+lab_signal "$lab_engine_pid" HUP
+expect "SIGHUP ends no engine" eval 'sleep 0.2; reaches laptop && lab_lives "$lab_engine_pid"'
 
 # another user for the engine, while one is attached: no reason not to start
 lab_kill "$lab_daemon_pid"

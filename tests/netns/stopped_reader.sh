@@ -36,10 +36,10 @@ add_lost() {
 lab_up
 lab_ready || exit 1
 # nothing but bob's stream may be counted in between: the office is silent
-kill -STOP "$lab_daemon_pid"
+lab_signal "$lab_daemon_pid" STOP
 lab_in phone timeout 60 /usr/bin/python3 "$lab_top/tests/support/stream.py" send 10.30.2.9 5001 10000 2 >/dev/null
 add_lost
-kill -CONT "$lab_daemon_pid"
+lab_signal "$lab_daemon_pid" CONT
 lab_wait 5 lab_gate status
 settled() { local a b; a=$(recorded); sleep 2; b=$(recorded); [ "$a" = "$b" ]; }
 lab_wait 30 settled

@@ -5,7 +5,7 @@
 set -u
 source "$(dirname "$0")/../support/lab.sh"
 source "$lab_top/tests/support/expect.sh"
-trap 'kill $other 2>/dev/null; wait $other; lab_down' EXIT
+trap 'lab_kill "$other" TERM; lab_down' EXIT
 
 # The second one runs as a process of its own, holds still when it is ready, and ends with us.
 other=""

@@ -189,8 +189,21 @@ lab_start_engine() {
 	lab_wait 10 test -S "$LAB_ROOT/var/run/wireguard/vpn0.sock"
 }
 
+# A process that has ended leaves its number to the next one that asks, and with many labs at once that is soon: an
+# engine of another lab. So a number is only believed while it is a child of this shell.
+lab_lives() { # lab_lives PID
+	local stat
+	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || return
+	stat=${stat##*) } # STATE PARENT …
+	[[ $stat == [!ZX]" $$ "* || $stat == [!ZX]" $BASHPID "* ]]
+}
+
+lab_signal() { # lab_signal PID SIGNAL : nothing if it has ended
+	lab_lives "$1" && kill "-$2" "$1" 2>/dev/null
+}
+
 lab_kill() { # lab_kill PID [SIGNAL] : and wait until it is gone
-	kill "-${2:-KILL}" "$1" 2>/dev/null
+	lab_signal "$1" "${2:-KILL}"
 	wait "$1" 2>/dev/null
 	return 0
 }
@@ -265,7 +278,7 @@ lab_get() { # lab_get HOST URL : the page, or failure within 2 s
 lab_down() {
 	local pid host
 	trap '' INT TERM HUP # impatience leaves nothing behind
-	for pid in "${LAB_PIDS[@]}"; do kill -KILL "$pid" 2>/dev/null; done
+	for pid in "${LAB_PIDS[@]}"; do lab_signal "$pid" KILL; done
 	for pid in "${LAB_PIDS[@]}"; do wait "$pid" 2>/dev/null; done
 	if mountpoint -q "$LAB_ROOT/sys/fs/bpf" 2>/dev/null; then umount "$LAB_ROOT/sys/fs/bpf"; fi
 	for host in "${LAB_HOSTS[@]}"; do

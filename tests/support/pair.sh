@@ -184,7 +184,7 @@ pair_captured() { # pair_captured NAME : and all that came until now is in the f
 pair_is_written() { # as tcpdump itself says: "N captured, M received by filter, K dropped by kernel"
 	local log=$LAB_DIR/$1.tcpdump said
 	said=$(grep -c 'captured,' "$log")
-	kill -USR1 "${pair_capture_pid[$1]}"
+	lab_signal "${pair_capture_pid[$1]}" USR1
 	lab_wait 1 eval "[ \$(grep -c captured, '$log') -gt $said ]"
 	tail -n 1 "$log" | awk '{exit $2 < $5 - $9}'
 }

@@ -204,7 +204,7 @@ lab_login_at() {
 	wait "$pid"
 }
 
-lab_is_asked() { grep -q '"prompt"' "$1" || ! kill -0 "$2"; }
+lab_is_asked() { grep -q '"prompt"' "$1" || ! lab_lives "$2"; }
 
 # lab_approve HOST USER LOG [OPTIONS…] : what the person does in a browser on that host
 lab_approve() {
