@@ -40,7 +40,9 @@
 	X(DETACH, "detach", "the gateway was taken out of the way: nothing is judged any more")    \
 	X(HEAD, "head", "how far packets.jsonl reaches: `verify` holds it to that")                \
 	X(BAN, "ban", "a sender was banned; `message` is whom, and why")                           \
-	X(UNBAN, "unban", "a ban ended: by hand, or (`by` null) by its time")
+	X(UNBAN, "unban", "a ban ended: by hand, or (`by` null) by its time")                      \
+	X(TARGET_DOWN, "target-down", "a target of a forward does not answer any more")            \
+	X(TARGET_UP, "target-up", "a target of a forward answers again")
 
 enum sp_audit_event {
 	SP_AUDIT_NONE = 0,

@@ -410,6 +410,7 @@ static int daemon_start(struct sp_daemon *daemon)
 		return r;
 	open_marks(daemon);
 	sp_portal_open(&daemon->portal);
+	sp_targets_open(&daemon->targets);
 	sp_farewell_open(&daemon->farewell);
 	r = sp_engine_open(&daemon->engine);
 	if (r < 0) {
@@ -451,6 +452,7 @@ static void daemon_stop(struct sp_daemon *daemon)
 	sp_recorder_close(&daemon->recorder);
 	sp_engine_close(&daemon->engine);
 	sp_farewell_close(&daemon->farewell);
+	sp_targets_close(&daemon->targets);
 	sp_revisions_done(&daemon->revisions);
 	sp_portal_close(&daemon->portal);
 	sp_watch_close(&daemon->watch);

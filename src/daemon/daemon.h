@@ -24,6 +24,7 @@
 #include "daemon/health/drift.h"
 #include "daemon/health/health.h"
 #include "daemon/health/portal.h"
+#include "daemon/health/targets.h"
 #include "daemon/health/trouble.h"
 #include "daemon/host/homes.h"
 #include "daemon/host/host.h"
@@ -93,6 +94,7 @@ struct sp_daemon {
 	struct sp_drops drops;
 	struct sp_drifts drifts;
 	struct sp_health health;
+	struct sp_targets targets;
 	struct sp_troubles troubles;
 	unsigned int ticks;
 	bool is_memory_locked; /* `status` says so */

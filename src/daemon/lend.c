@@ -165,6 +165,24 @@ static void lend_health(struct sp_daemon *daemon)
 	daemon->troubles.recorder = daemon->drifts.recorder = &daemon->recorder;
 }
 
+static void targets_changed(void *arg)
+{
+	sp_watch_look(arg);
+}
+
+static void lend_targets(struct sp_daemon *daemon)
+{
+	struct sp_targets *targets = &daemon->targets;
+
+	targets->loop = daemon->loop;
+	targets->paths = &daemon->paths;
+	targets->revisions = &daemon->revisions;
+	targets->recorder = &daemon->recorder;
+	targets->warnings = &daemon->warnings;
+	targets->changed = targets_changed;
+	targets->arg = &daemon->watch;
+}
+
 static void drain(void *arg)
 {
 	sp_network_drain(arg);
@@ -212,6 +230,7 @@ static void lend_machine(struct sp_daemon *daemon)
 	watch->revisions = &daemon->revisions;
 	watch->drifts = &daemon->drifts;
 	watch->health = &daemon->health;
+	watch->targets = &daemon->targets;
 	watch->troubles = &daemon->troubles;
 	watch->apply = &daemon->applies.under_way;
 	watch->is_stopping = &daemon->is_stopping;
@@ -287,6 +306,7 @@ static void lend_ops(struct sp_daemon *daemon)
 		.drifts = &daemon->drifts,
 		.portal = &daemon->portal,
 		.health = &daemon->health,
+		.targets = &daemon->targets,
 		.applies = &daemon->applies,
 		.feeds = &daemon->feeds,
 		.works = &daemon->works,
@@ -303,6 +323,7 @@ void sp_daemon_lend(struct sp_daemon *daemon)
 	lend_engine(daemon);
 	lend_record(daemon);
 	lend_health(daemon);
+	lend_targets(daemon);
 	lend_homes(daemon);
 	lend_machine(daemon);
 	lend_feeds(daemon);

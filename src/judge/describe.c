@@ -77,6 +77,20 @@ json_t *sp_describe_tests(const struct sp_policy *policy, const struct sp_test_r
 	return list;
 }
 
+static uint32_t silent_of(const struct sp_explained *explained)
+{
+	return sp_shares_silent(&explained->nat->forward, &explained->silents);
+}
+
+/* The target that a new connection of the source goes to; the first if none answers. */
+static void choose_target(struct sp_explained *explained, const struct sp_addr *source)
+{
+	const struct sp_forward *forward = &explained->nat->forward;
+	const uint8_t n = sp_shares_target(forward, silent_of(explained), source);
+
+	explained->real.addr = forward->targets[n == SP_SHARES_NOBODY ? 0 : n];
+}
+
 static void describe_translations(struct sp_explained *explained, const struct sp_policy *policy,
 				  const struct sp_gateway *gateway, const struct sp_tuple *tuple)
 {
@@ -85,6 +99,8 @@ static void describe_translations(struct sp_explained *explained, const struct s
 	*real = (struct sp_destination){ tuple->destination, tuple->destination_port,
 					 tuple->proto };
 	explained->nat = sp_translation_of(policy, gateway, real);
+	if (explained->nat && explained->nat->kind == SP_NAT_FORWARD)
+		choose_target(explained, &tuple->source);
 	explained->masquerade = NULL;
 	for (size_t i = 0; i < policy->nat_count && !explained->masquerade; i++)
 		if (policy->nats[i].kind == SP_NAT_MASQUERADE &&
@@ -93,14 +109,31 @@ static void describe_translations(struct sp_explained *explained, const struct s
 			explained->masquerade = &policy->nats[i];
 }
 
-/* Of a forward the port besides: it is another one. */
+static json_t *list_targets(const struct sp_explained *explained)
+{
+	const struct sp_forward *forward = &explained->nat->forward;
+	const uint32_t silent = silent_of(explained);
+	json_t *list = json_array();
+
+	for (size_t n = 0; n < forward->target_count; n++)
+		json_array_append_new(list, json_pack("{s:o, s:b}", "destination",
+						      describe_address(&forward->targets[n]),
+						      "answers", !(silent >> n & 1)));
+	return list;
+}
+
+/* Of a forward the port besides: it is another one; and every target, where there are several or
+ * none answers. */
 static json_t *describe_nat(const struct sp_explained *explained)
 {
 	json_t *json = json_pack("{s:s, s:o}", "name", explained->nat->name, "destination",
 				 describe_address(&explained->real.addr));
 
-	if (explained->nat->kind == SP_NAT_FORWARD)
-		json_object_set_new(json, "port", json_integer(explained->real.port));
+	if (explained->nat->kind != SP_NAT_FORWARD)
+		return json;
+	json_object_set_new(json, "port", json_integer(explained->real.port));
+	if (explained->nat->forward.target_count > 1 || silent_of(explained))
+		json_object_set_new(json, "targets", list_targets(explained));
 	return json;
 }
 

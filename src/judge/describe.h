@@ -6,6 +6,7 @@
 
 #include "judge/trail.h"
 #include "json/own.h"
+#include "policy/addresses/shares.h"
 #include "policy/addresses/translation.h"
 #include "yaml/diagnostics.h"
 
@@ -32,6 +33,7 @@ struct sp_explained {
 	/* the entry about the source, where the packet leaves by its interface; NULL as above */
 	const struct sp_nat *masquerade;
 	int proto, port;
+	struct sp_silents silents; /* the targets of forwards that do not answer */
 	const char *user;
 	const char *role;               /* NULL: no key of that name */
 	const char *limit;              /* the same: the limit of what is allowed */
@@ -41,7 +43,7 @@ struct sp_explained {
 };
 
 /* What @judgement says of @tuple at @hook of @gateway, by @policy, in the rule's own words or those of its
- * reason. The fields of the asker (generation, revision, session, user, role) stay as they are. */
+ * reason. The fields of the asker (generation, revision, session, silents, user, role) stay as they are. */
 void sp_explained_judge(struct sp_explained *explained, const struct sp_policy *policy,
 			const struct sp_gateway *gateway, const struct sp_judgement *judgement,
 			enum sp_hook hook, const struct sp_tuple *tuple);

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "json/text.h"
 #include "net/addr.h"
+#include "policy/addresses/shares.h"
 #include "policy/addresses/translation.h"
 
 /* What finding it works with. */
@@ -46,13 +47,16 @@ static void find_hooks(const struct search *search, const struct sp_answer *answ
 	const struct sp_gateway *gateway = search->gateway;
 	const struct sp_tuple *tuple = search->asked->tuple;
 	struct sp_destination to = { tuple->destination, tuple->destination_port, tuple->proto };
+	const struct sp_nat *nat;
 
 	trail->hooks[trail->hook_count++] = search->asked->hook;
 	if (answer->verdict != SP_ALLOW || search->asked->is_own ||
 	    search->asked->hook == SP_HOOK_VPN_OUT)
 		return;
 	trail->hooks[trail->hook_count++] = SP_HOOK_LOCK;
-	sp_translation_of(search->policy, gateway, &to);
+	nat = sp_translation_of(search->policy, gateway, &to);
+	if (nat && nat->kind == SP_NAT_FORWARD)
+		to.addr = nat->forward.targets[sp_shares_target(&nat->forward, 0, &tuple->source)];
 	if (!sp_gateway_has(gateway, &to.addr) && is_routed(gateway, &to.addr))
 		trail->hooks[trail->hook_count++] =
 			sp_judge_way_out(sp_judge_first_hook(gateway, &to.addr));

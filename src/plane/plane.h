@@ -15,6 +15,7 @@
 
 #include "io/files/paths.h"
 #include "plane/feature.h"
+#include "policy/addresses/shares.h"
 #include "policy/answer.h"
 #include "policy/model.h"
 #include "tables/tables.h"
@@ -153,6 +154,14 @@ struct sp_plane_guard_place {
 
 /* Where a session stands in one revision: the class and the netset of its packets, by address
  * family. */
+/* What a revision translates. */
+struct sp_plane_nat {
+	const struct sp_policy *policy;
+	const struct sp_gateway *gateway;
+	const struct sp_silents *silents; /* new connections go to none of these */
+	uint64_t number;                  /* the revision that judged the packets */
+};
+
 struct sp_plane_standing {
 	uint64_t revision;
 	uint32_t class_id[2], netset[2];
@@ -313,13 +322,12 @@ struct sp_plane_ops {
 	 * there is no guard. */
 	int (*guard_read)(struct sp_plane *plane, char **ret_text);
 
-	/* Put what @policy translates on @gateway for packets that the revision @number judges, in one
-	 * transaction; for the running revision all stays as it is. So it is put before @number is
-	 * committed. @is_anew: whatever stands in its place goes first, and nothing of another
-	 * revision is kept. 0 also if nothing is to be translated. A plane without SP_PLANE_NAT has
-	 * none of nat_…. */
-	int (*nat_put)(struct sp_plane *plane, const struct sp_policy *policy,
-		       const struct sp_gateway *gateway, uint64_t number, bool is_anew,
+	/* Put what a revision translates, in one transaction; for any other revision all stays as it
+	 * is. So it is put before that revision is committed, and again when a target of it falls
+	 * silent or answers again. @is_anew: whatever stands in its place goes first, and nothing of
+	 * another revision is kept. 0 also if nothing is to be translated. A plane without
+	 * SP_PLANE_NAT has none of nat_…. */
+	int (*nat_put)(struct sp_plane *plane, const struct sp_plane_nat *nat, bool is_anew,
 		       struct sp_plane_error *error);
 	/* It as malloc'ed text, the same for the same translations. -ENOENT: it is not there. */
 	int (*nat_read)(struct sp_plane *plane, char **ret_text);
@@ -547,13 +555,10 @@ static inline int sp_plane_guard_read(struct sp_plane *plane, char **ret_text)
 	return plane->ops->guard_read(plane, ret_text);
 }
 
-static inline int sp_plane_nat_put(struct sp_plane *plane, const struct sp_policy *policy,
-				   const struct sp_gateway *gateway, uint64_t number, bool is_anew,
-				   struct sp_plane_error *error)
+static inline int sp_plane_nat_put(struct sp_plane *plane, const struct sp_plane_nat *nat,
+				   bool is_anew, struct sp_plane_error *error)
 {
-	return plane->ops->nat_put
-		       ? plane->ops->nat_put(plane, policy, gateway, number, is_anew, error)
-		       : 0;
+	return plane->ops->nat_put ? plane->ops->nat_put(plane, nat, is_anew, error) : 0;
 }
 
 static inline int sp_plane_nat_read(struct sp_plane *plane, char **ret_text)

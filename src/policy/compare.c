@@ -132,11 +132,18 @@ static bool same_netmap(const struct sp_netmap *a, const struct sp_netmap *b)
 	       same_prefixes(&a->inside, 1, &b->inside, 1);
 }
 
+static bool same_targets(const struct sp_forward *a, const struct sp_forward *b)
+{
+	return a->target_count == b->target_count &&
+	       !memcmp(a->targets, b->targets, a->target_count * sizeof(*a->targets));
+}
+
+/* Does it lead from and to the same addresses and ports? */
 static bool same_forward(const struct sp_forward *a, const struct sp_forward *b)
 {
 	return same_text(a->interface, b->interface) && a->proto == b->proto &&
 	       a->port == b->port && a->target_port == b->target_port &&
-	       sp_addr_compare(&a->to, &b->to) == 0 && sp_addr_compare(&a->target, &b->target) == 0;
+	       sp_addr_compare(&a->to, &b->to) == 0 && same_targets(a, b);
 }
 
 /* Does the entry, one that rules are about, lead to the same addresses? */
@@ -304,7 +311,8 @@ static bool same_nat(const struct sp_policy *before, const struct sp_nat *a,
 	case SP_NAT_NETMAP:
 		return same_netmap(&a->netmap, &b->netmap);
 	case SP_NAT_FORWARD:
-		return same_forward(&a->forward, &b->forward);
+		return same_forward(&a->forward, &b->forward) &&
+		       a->forward.is_checked == b->forward.is_checked;
 	}
 	return false;
 }

@@ -253,13 +253,18 @@ struct sp_netmap {
 	struct sp_prefix outside, inside;
 };
 
-/* What comes for a port of @to goes to the target. Both are of one family. */
+#define SP_FORWARD_TARGETS_MAX 16
+
+/* What comes for a port of @to goes to one of the targets, the same one for every connection of a
+ * source (addresses/shares.h). @to and the targets are of one family. */
 struct sp_forward {
 	char *interface; /* every address of this one is meant; NULL: @to */
 	struct sp_addr to;
-	struct sp_addr target;
-	uint16_t port, target_port; /* target_port 0: the entry is not whole */
+	struct sp_addr targets[SP_FORWARD_TARGETS_MAX]; /* ascending, no two are equal */
+	size_t target_count;                            /* at least 1 */
+	uint16_t port, target_port; /* of every target; target_port 0: the entry is not whole */
 	uint8_t proto;              /* TCP or UDP */
+	bool is_checked;            /* by connecting: a target that does not answer gets nothing */
 };
 
 /* An entry of `nat`, in file order. */

@@ -56,7 +56,7 @@ static bool is_for(const struct sp_reference *reference, const struct sp_forward
 	const struct sp_addr *to = &tuple->destination;
 
 	return tuple->proto == forward->proto && tuple->destination_port == forward->port &&
-	       sp_addr_is_v4(to) == sp_addr_is_v4(&forward->target) &&
+	       sp_addr_is_v4(to) == sp_addr_is_v4(&forward->targets[0]) &&
 	       (forward->interface ? is_on(reference, forward->interface, to)
 				   : sp_addr_compare(&forward->to, to) == 0);
 }
@@ -81,7 +81,7 @@ uint32_t sp_ref_translate(const struct sp_reference *reference, struct sp_tuple 
 
 		if (policy->nats[i].kind != SP_NAT_FORWARD || !is_for(reference, forward, tuple))
 			continue;
-		tuple->destination = forward->target;
+		tuple->destination = forward->targets[0];
 		tuple->destination_port = forward->target_port;
 		return i;
 	}

@@ -244,13 +244,34 @@ static bool to_matches(const struct sp_reference *reference, const struct sp_to 
 	return false;
 }
 
-static bool destination_matches(const struct sp_reference *reference, const struct sp_rule *rule,
-				const struct ends *ends)
+static bool destination_is_meant(const struct sp_reference *reference, const struct sp_rule *rule,
+				 const struct ends *ends)
 {
 	for (size_t i = 0; i < rule->to_count; i++)
 		if (to_matches(reference, &rule->to[i], ends))
 			return true;
 	return false;
+}
+
+/* Of a forward with several targets, nobody knows yet which one it will be: a denial is asked about
+ * any of them, an allow about all. */
+static bool destination_matches(const struct sp_reference *reference, const struct sp_rule *rule,
+				const struct ends *ends)
+{
+	const struct sp_nat *nat =
+		ends->nat == SP_REF_NO_NAT ? NULL : &reference->policy->nats[ends->nat];
+	struct sp_tuple real = *ends->tuple;
+	struct ends tried = *ends;
+	size_t meant = 0;
+
+	if (!nat || nat->kind != SP_NAT_FORWARD)
+		return destination_is_meant(reference, rule, ends);
+	tried.tuple = &real;
+	for (size_t i = 0; i < nat->forward.target_count; i++) {
+		real.destination = nat->forward.targets[i];
+		meant += destination_is_meant(reference, rule, &tried);
+	}
+	return rule->kind == SP_RULE_DENY ? meant > 0 : meant == nat->forward.target_count;
 }
 
 static bool service_matches(const struct sp_service *service, const struct sp_tuple *tuple)

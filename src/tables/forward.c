@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Where forwards lead: each address and port that one of them is about has a row with the rules of
- * its target, and the forward's own. The address says in its dst row that there are such rows. */
+ * its targets, and the forward's own. The address says in its dst row that there are such rows. */
 #include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -48,17 +48,37 @@ static int mark_address(struct sp_tables *tables, const struct sp_addr *addr)
 	return 0;
 }
 
-/* The rules about the target, and those that name the entry. */
+/* Into @set: the denials about any of the targets, and the allows about all of them. Which target a
+ * connection goes to is chosen behind the judge, so an answer has to hold for each. */
+static void add_rules_of_targets(const struct sp_tables *tables, const struct sp_forward *forward,
+				 uint64_t *set)
+{
+	struct sp_tables_index *index = tables->index;
+
+	for (size_t i = 0; i < index->policy->rule_count; i++) {
+		size_t about = 0;
+
+		for (size_t n = 0; n < forward->target_count; n++) {
+			const struct sp_dst *dst = sp_tables_find_dst(tables, &forward->targets[n]);
+
+			about += sp_bits_test(sp_rule_sets_get(&index->netsets, dst->netset), i);
+		}
+		if (about == forward->target_count ||
+		    (about && index->policy->rules[i].kind == SP_RULE_DENY))
+			sp_bits_set(set, i);
+	}
+}
+
+/* The rules about the targets, and those that name the entry. */
 static int netset_of(const struct sp_tables *tables, uint32_t nat, uint32_t *ret_netset)
 {
 	struct sp_tables_index *index = tables->index;
 	const struct sp_policy *policy = index->policy;
-	const struct sp_dst *dst = sp_tables_find_dst(tables, &policy->nats[nat].forward.target);
 	__sp_free uint64_t *set = sp_bits_new(index->words);
 
 	if (!set)
 		return -ENOMEM;
-	memcpy(set, sp_rule_sets_get(&index->netsets, dst->netset), index->words * sizeof(*set));
+	add_rules_of_targets(tables, &policy->nats[nat].forward, set);
 	for (size_t i = 0; i < policy->rule_count; i++)
 		for (size_t n = 0; n < policy->rules[i].to_count; n++)
 			if (policy->rules[i].to[n].kind == SP_TO_NAT &&

@@ -567,15 +567,28 @@ static bool is_of_self(const struct world *world, const char *word)
 	return world_is_self(world, &addr);
 }
 
-static void choose_target(struct rng *rng, struct world_forward *forward)
+static void choose_targets(struct rng *rng, struct world_forward *forward)
 {
-	static const char *const targets[2][3] = {
+	static const char *const targets[2][TARGETS_MAX] = {
 		{ "10.30.4.9", "10.30.64.9", "93.184.0.1" },
 		{ "2001:db8:30:1::9", "fd00:20::9", "2001:db8:31::9" },
 	};
 
-	snprintf(forward->target, WORD_MAX, "%s", targets[forward->is_v6][rng_below(rng, 3)]);
+	const uint32_t first = rng_below(rng, TARGETS_MAX);
+
+	forward->target_count = rng_chance(rng, 50) ? 1 : 1 + rng_below(rng, TARGETS_MAX);
+	for (uint32_t i = 0; i < forward->target_count; i++)
+		snprintf(forward->targets[i], WORD_MAX, "%s",
+			 targets[forward->is_v6][(first + i) % TARGETS_MAX]);
 	forward->target_port = (uint32_t[]){ 22, 53, 80, 443 }[rng_below(rng, 4)];
+}
+
+static bool has_self_target(const struct world *world, const struct world_forward *forward)
+{
+	for (uint32_t i = 0; i < forward->target_count; i++)
+		if (is_of_self(world, forward->targets[i]))
+			return true;
+	return false;
 }
 
 /* Its ends are a network too, so that rules and packets are about them. */
@@ -589,18 +602,18 @@ static void make_forward(struct rng *rng, const struct world *world, struct worl
 
 	*forward = (struct world_forward){ .is_v6 = is_v6, .is_udp = rng_chance(rng, 40) };
 	forward->port = (uint32_t[]){ 53, 80, 443, 8080 }[rng_below(rng, 4)];
-	choose_target(rng, forward);
+	choose_targets(rng, forward);
 	snprintf(forward->to, WORD_MAX, "%s",
 		 rng_chance(rng, 15) ? (is_v6 ? "2001:db8:77::7" : "203.0.113.77") : self);
 	if ((strchr(forward->to, ':') != NULL) != is_v6)
 		snprintf(forward->to, WORD_MAX, "wan0");
-	if (is_of_self(world, forward->target) || policy->network_count == NETWORKS_MAX ||
+	if (has_self_target(world, forward) || policy->network_count == NETWORKS_MAX ||
 	    forward->port == world->portal_port)
 		return;
 	policy->forward_count++;
 	*network = (struct world_network){ 0 };
 	snprintf(network->name, sizeof(network->name), "n%u", policy->network_count++);
-	words_add(&network->in, "%s", forward->target);
+	words_add(&network->in, "%s", forward->targets[0]);
 	if (rng_chance(rng, 30))
 		snprintf(forward->from, WORD_MAX, "%s", rng_chance(rng, 50) ? "r0" : network->name);
 }
@@ -612,7 +625,7 @@ static void change_forward(struct rng *rng, struct world_policy *policy)
 	if (rng_chance(rng, 40))
 		policy->forward_count--;
 	else
-		choose_target(rng, &policy->forwards[0]);
+		choose_targets(rng, &policy->forwards[0]);
 }
 
 static void make_policy(struct rng *rng, const struct world *world, struct world_policy *policy)

@@ -58,8 +58,12 @@ struct world_netmap {
 	char outside[WORD_MAX], inside[WORD_MAX];
 };
 
+#define TARGETS_MAX 3
+
 struct world_forward {
-	char to[WORD_MAX], target[WORD_MAX], from[WORD_MAX]; /* to: or an interface; from "": any */
+	char to[WORD_MAX], from[WORD_MAX]; /* to: or an interface; from "": any */
+	char targets[TARGETS_MAX][WORD_MAX];
+	uint32_t target_count;
 	bool is_v6, is_udp;
 	uint32_t port, target_port;
 };

@@ -264,11 +264,14 @@ bool world_has_forwards(const struct world_policy *policy)
 
 static void put_forward(FILE *out, const struct world_forward *forward, uint32_t n)
 {
-	fprintf(out, "  - { name: f%u, forward: { to: \"%s%s%s:%s/%u\", target: \"%s%s%s:%u\"", n,
+	fprintf(out, "  - { name: f%u, forward: { to: \"%s%s%s:%s/%u\", target: [", n,
 		strchr(forward->to, ':') ? "[" : "", forward->to,
-		strchr(forward->to, ':') ? "]" : "", forward->is_udp ? "udp" : "tcp", forward->port,
-		forward->is_v6 ? "[" : "", forward->target, forward->is_v6 ? "]" : "",
-		forward->target_port);
+		strchr(forward->to, ':') ? "]" : "", forward->is_udp ? "udp" : "tcp",
+		forward->port);
+	for (uint32_t i = 0; i < forward->target_count; i++)
+		fprintf(out, "%s\"%s%s%s:%u\"", i ? ", " : "", forward->is_v6 ? "[" : "",
+			forward->targets[i], forward->is_v6 ? "]" : "", forward->target_port);
+	fputs("]", out);
 	if (forward->from[0])
 		fprintf(out, ", from: %s", forward->from);
 	fputs(" } }\n", out);

@@ -53,8 +53,9 @@ static int read_file(const char *path, char **ret_text, size_t *ret_len)
 
 static int print_nat(const struct sp_policy *policy)
 {
+	static const struct sp_silents none;
 	__sp_free char *nat = NULL;
-	int r = sp_ebpf_nat_text(policy, &policy->fixtures.gateway, 1, &nat);
+	int r = sp_ebpf_nat_text(policy, &policy->fixtures.gateway, &none, 1, &nat);
 
 	if (r == 0)
 		fputs(nat, stdout);

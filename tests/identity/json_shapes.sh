@@ -47,6 +47,7 @@ bot=$(key)
 	cat <<-'YAML'
 		  - { name: unused, deny: {from: contractor, to: git} }
 		  - { name: unreachable, deny: {from: contractor, to: git} }
+		nat: [ {name: farm, forward: {to: "192.0.2.1:tcp/9000", target: ["10.30.2.11:9000", "10.30.2.12:9000"]}} ]
 		tests:
 		  - { from: {role: engineer}, to: git, service: tcp/80, expect: allow, rule: eng-git }
 		  - { from: {role: contractor}, to: git, service: tcp/80, expect: deny, rule: unused }
@@ -169,6 +170,7 @@ done
 reply explain from=role:engineer to=10.30.2.9
 reply explain from=192.0.2.11 on=guest0 to=10.30.2.9:80
 reply explain from=anonymous to=192.0.2.1:443
+reply explain from=198.51.100.9 to=192.0.2.1:9000
 
 # what runs
 lab_in gateway nft delete table inet sallyport

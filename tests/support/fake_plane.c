@@ -303,14 +303,12 @@ static int fake_guard_read(struct sp_plane *plane, char **ret_text)
 	return *ret_text ? 0 : -ENOMEM;
 }
 
-static int fake_nat_put(struct sp_plane *plane, const struct sp_policy *policy,
-			const struct sp_gateway *gateway, uint64_t number, bool is_anew,
+static int fake_nat_put(struct sp_plane *plane, const struct sp_plane_nat *nat, bool is_anew,
 			struct sp_plane_error *error)
 {
-	(void)gateway;
-	(void)number;
 	(void)is_anew;
-	return policy->nat_count ? explain(error, fake_plane_say(fake_of(plane), "nat"), "nat") : 0;
+	return nat->policy->nat_count ? explain(error, fake_plane_say(fake_of(plane), "nat"), "nat")
+				      : 0;
 }
 
 static int fake_nat_read(struct sp_plane *plane, char **ret_text)

@@ -154,6 +154,28 @@ static void print_judge(const char *plane)
 		sp_cli_print("the plane %s; the reference agrees", plane);
 }
 
+/* Of several targets, the one that new connections of this source go to. */
+static void print_forward(json_t *object, json_t *forward)
+{
+	json_t *targets = json_object_get(forward, "targets"), *target;
+	size_t i, answering = 0;
+
+	json_array_foreach(targets, i, target)
+		answering += json_is_true(json_object_get(target, "answers"));
+	sp_cli_print("  nat    %s: ", sp_json_text(forward, "name"));
+	if (targets && !answering) {
+		sp_cli_print("no target answers, so nothing is forwarded\n");
+		return;
+	}
+	sp_cli_print("%s port %lld is %s port %lld", sp_json_text(object, "destination"),
+		     sp_json_integer(object, "port"), sp_json_text(forward, "destination"),
+		     sp_json_integer(forward, "port"));
+	if (targets)
+		sp_cli_print(" for this source; %zu of %zu targets answer", answering,
+			     json_array_size(targets));
+	sp_cli_print("\n");
+}
+
 static void print_translations(json_t *object)
 {
 	json_t *netmap = json_object_get(object, "netmap");
@@ -165,11 +187,7 @@ static void print_translations(json_t *object)
 			     sp_json_text(object, "destination"),
 			     sp_json_text(netmap, "destination"));
 	if (forward)
-		sp_cli_print("  nat    %s: %s port %lld is %s port %lld\n",
-			     sp_json_text(forward, "name"), sp_json_text(object, "destination"),
-			     (long long)json_integer_value(json_object_get(object, "port")),
-			     sp_json_text(forward, "destination"),
-			     (long long)json_integer_value(json_object_get(forward, "port")));
+		print_forward(object, forward);
 	if (masquerade)
 		sp_cli_print("  nat    %s: it leaves %s with an address of %s\n",
 			     sp_json_text(masquerade, "name"), sp_json_text(masquerade, "out"),

@@ -236,6 +236,46 @@ static void print_drift(json_t *drift)
 	}
 }
 
+static void print_target(json_t *target)
+{
+	char when[SP_WHEN_MAX];
+	const char *address = sp_json_text(target, "address");
+	const char *since = sp_json_text(target, "since");
+	const bool is_v6 = strchr(address, ':') != NULL;
+
+	sp_cli_print("  %s%s%s:%lld  %s", is_v6 ? "[" : "", address, is_v6 ? "]" : "",
+		     sp_json_integer(target, "port"), sp_json_text(target, "state"));
+	if (*since)
+		sp_cli_print(" since %s", sp_when_format(sp_when_parse(since), time(NULL), when));
+	if (*sp_json_text(target, "fault"))
+		sp_cli_print(" (%s)", sp_json_text(target, "fault"));
+	sp_cli_print(", %lld of 1024 slots\n", sp_json_integer(target, "slots"));
+}
+
+/* Does status have more to say of it than the policy does? */
+static bool is_to_be_seen(json_t *targets)
+{
+	return json_array_size(targets) > 1 ||
+	       strcmp(sp_json_text(json_array_get(targets, 0), "state"), "unchecked") != 0;
+}
+
+/* Print the forwards that have several targets, or that check theirs. */
+static void print_forwards(json_t *forwards)
+{
+	json_t *forward, *target;
+	size_t i, n;
+
+	json_array_foreach(forwards, i, forward) {
+		json_t *targets = json_object_get(forward, "targets");
+
+		if (!is_to_be_seen(targets))
+			continue;
+		sp_cli_print("\nforward %s:\n", sp_json_text(forward, "name"));
+		json_array_foreach(targets, n, target)
+			print_target(target);
+	}
+}
+
 /* Print the interfaces without programs, and what holds for them. */
 static void print_unjudged(json_t *unmanaged, json_t *unlisted)
 {
@@ -337,6 +377,7 @@ static int print_gateway(struct sp_cli *cli, bool with_rules)
 		sp_cli_print("\n");
 		sp_render_table(cli, json_object_get(reply, "rule_counters"), rule_columns);
 	}
+	print_forwards(json_object_get(reply, "forwards"));
 	print_unjudged(json_object_get(reply, "unmanaged"), json_object_get(reply, "ungoverned"));
 	print_drift(json_object_get(reply, "drift"));
 	return exit_code;

@@ -35,6 +35,7 @@
 	X("feed-stale", "see why nobody fetches it any more")                                      \
 	X("flow-table-nearly-full", "see who opens them (sallyport audit; denials flow-limit, "    \
 				    "flow-full) and allow them less")                              \
+	X("forward-dead", "see to the targets: sallyport status says why each does not answer")    \
 	X("forwarding-off", "sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")      \
 	X("hook-behind", "detach that program (bpftool net), or give it a place behind ours")      \
 	X("hook-missing", "remove what is in its place (bpftool net; ip link set DEV xdp off)")    \

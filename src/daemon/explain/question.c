@@ -135,6 +135,7 @@ struct sp_explained sp_question_explained(const struct sp_question *question,
 		.session = question->session,
 		.user = question->user,
 		.role = question->role,
+		.silents = sp_targets_silents(question->ops->targets),
 	};
 
 	sp_explained_judge(&explained, question->policy, &question->gateway, judgement,

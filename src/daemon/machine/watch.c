@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "daemon/health/drift.h"
 #include "daemon/health/health.h"
+#include "daemon/health/targets.h"
 #include "daemon/health/trouble.h"
 #include "daemon/host/host.h"
 #include "io/log/log.h"
@@ -96,6 +97,7 @@ void sp_watch_look(struct sp_watch *watch)
 	watch->is_looking = true;
 	sp_drift_begin(watch->drifts);
 	sp_watch_lock(watch);
+	sp_targets_look(watch->targets);
 	sp_watch_nat(watch);
 	look_at_hooks(watch);
 	sp_watch_interfaces(watch);

@@ -22,6 +22,7 @@ struct sp_plane;
 struct sp_plane_error;
 struct sp_revision;
 struct sp_revisions;
+struct sp_targets;
 struct sp_troubles;
 struct sp_warnings;
 
@@ -38,6 +39,7 @@ struct sp_watch {
 	struct sp_drifts *drifts;
 	struct sp_drops *drops;
 	struct sp_health *health;
+	struct sp_targets *targets;
 	struct sp_troubles *troubles;
 	const struct sp_warnings *warnings;
 	struct sp_apply *const *apply; /* the one under way, or NULL */
@@ -57,6 +59,8 @@ struct sp_watch {
 	/* translations */
 	uint32_t nat_generation; /* of the ruleset when they were as wanted */
 	char *nat;               /* their text as they were put; NULL: there are none */
+	/* of the revision they were put for last; and of the targets that were silent then */
+	uint64_t nat_revision, nat_targets;
 };
 
 /* At start, before the second lock is put: was it there? */

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Translations: are they as they were put? As with the second lock, the kernel's text of them is
- * kept and compared when the ruleset's generation has moved. */
+ * kept and compared when the ruleset's generation has moved. They are put anew when a target fell
+ * silent or answers again. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "daemon/health/drift.h"
+#include "daemon/health/targets.h"
 #include "daemon/machine/watch.h"
 #include "daemon/revisions/revision.h"
 #include "plane/plane.h"
@@ -23,12 +25,16 @@ static int read_generation(struct sp_watch *watch, uint32_t *ret_generation)
 static int put(struct sp_watch *watch, const struct sp_revision *revision, bool is_anew,
 	       struct sp_plane_error *error)
 {
-	int r = sp_plane_nat_put(watch->plane, revision->policy, &revision->gateway,
-				 revision->number, is_anew, error);
+	const struct sp_silents silents = sp_targets_silents(watch->targets);
+	const struct sp_plane_nat nat = { revision->policy, &revision->gateway, &silents,
+					  revision->number };
+	int r = sp_plane_nat_put(watch->plane, &nat, is_anew, error);
 	char *text = NULL;
 
 	if (r < 0)
 		return r;
+	watch->nat_revision = revision->number;
+	watch->nat_targets = watch->targets->version;
 	free(SP_TAKE_PTR(watch->nat));
 	watch->nat_generation = 0; /* compared at the next look */
 	if (sp_plane_nat_read(watch->plane, &text) == 0)
@@ -40,6 +46,24 @@ int sp_watch_nat_put(struct sp_watch *watch, const struct sp_revision *revision,
 		     struct sp_plane_error *error)
 {
 	return put(watch, revision, false, error);
+}
+
+/* Where new connections go depends on which targets are silent. A former revision that returned has
+ * them as they were. */
+static void follow_targets(struct sp_watch *watch, const struct sp_revision *running)
+{
+	struct sp_plane_error error = { 0 };
+	int r;
+
+	if (watch->nat_revision == running->number && watch->nat_targets == watch->targets->version)
+		return;
+	r = put(watch, running, false, &error);
+	if (r < 0)
+		sp_drift_see(watch->drifts,
+			     &(struct sp_drift_sight){ .code = "nat-changed",
+						       .what = "which targets answer was not taken",
+						       .repair = r,
+						       .why = error.text[0] ? error.text : NULL });
 }
 
 void sp_watch_nat(struct sp_watch *watch)
@@ -54,6 +78,7 @@ void sp_watch_nat(struct sp_watch *watch)
 
 	if (!watch->nat || !running)
 		return;
+	follow_targets(watch, running);
 	r = read_generation(watch, &generation);
 	if (r == 0 && generation == watch->nat_generation)
 		return;

@@ -15,6 +15,7 @@
 #include "daemon/health/drift.h"
 #include "daemon/health/health.h"
 #include "daemon/health/portal.h"
+#include "daemon/health/targets.h"
 #include "daemon/host/host.h"
 #include "daemon/machine/network.h"
 #include "daemon/machine/watch.h"
@@ -52,6 +53,7 @@ struct sp_ops {
 	struct sp_drifts *drifts;
 	struct sp_portal_seen *portal;
 	struct sp_health *health;
+	struct sp_targets *targets;
 	struct sp_applies *applies;
 	struct sp_feeds *feeds;
 	struct sp_works *works;

@@ -379,10 +379,11 @@ void sp_op_status(struct sp_ops *ops, struct sp_client *client, const struct sp_
 			    json_boolean(sp_lock_is_held(ops->paths->watchdog_lock)));
 	json_object_update_new(status, sp_json_snapshot(snapshot));
 	json_object_update_new(status,
-			       json_pack("{s:o, s:o, s:o, s:o, s:o}", "engine",
+			       json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "engine",
 					 describe_engine(ops, snapshot), "portal",
 					 sp_portal_describe(ops->portal), "feeds",
-					 list_feeds(&ops->feeds->running), "warnings",
+					 list_feeds(&ops->feeds->running), "forwards",
+					 sp_targets_list(ops->targets), "warnings",
 					 list_warnings(ops), "drift", sp_drift_list(ops->drifts)));
 	sp_client_reply(client, status);
 }

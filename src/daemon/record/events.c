@@ -148,18 +148,21 @@ static void say_how_it_ended(const struct sp_live *live, struct sp_audit_record 
 	record->message = message;
 }
 
-/* Where the packet really went, if the policy that judged it runs. */
+/* Where the packet really went, if the policy that judged it runs. To which of several targets is not
+ * known here: a connection stays with the one it began with. */
 static void name_real_end(const struct sp_events *events, struct sp_audit_record *record)
 {
 	const struct sp_revision *running = events->revisions->running;
 	struct sp_destination real = { .addr = record->dst };
+	const struct sp_nat *nat;
 
 	if (!running || !record->has_dst || !record->generation ||
 	    strcmp(record->generation, running->generation) != 0)
 		return;
 	real.proto = record->proto >= 0 ? (uint8_t)record->proto : 0;
 	real.port = record->dport >= 0 ? (uint16_t)record->dport : 0;
-	if (!sp_translation_of(running->policy, &running->gateway, &real))
+	nat = sp_translation_of(running->policy, &running->gateway, &real);
+	if (!nat || (nat->kind == SP_NAT_FORWARD && nat->forward.target_count > 1))
 		return;
 	record->has_real_dst = true;
 	record->real_dst = real.addr;

@@ -29,16 +29,15 @@ int sp_ebpf_nat_read(char **ret_text)
 	return r == -EOPNOTSUPP ? -ENOENT : r;
 }
 
-int sp_ebpf_nat_put(const struct sp_policy *policy, const struct sp_gateway *gateway,
-		    uint64_t revision, bool is_anew, struct sp_plane_error *error)
+int sp_ebpf_nat_put(const struct sp_plane_nat *nat, bool is_anew, struct sp_plane_error *error)
 {
 	__sp_free char *standing = NULL, *text = NULL, *commands = NULL;
 	int r;
 
 	sp_ebpf_begin(error);
-	if (!policy->nat_count && sp_ebpf_nat_read(&standing) == -ENOENT)
+	if (!nat->policy->nat_count && sp_ebpf_nat_read(&standing) == -ENOENT)
 		return 0;
-	r = sp_ebpf_nat_text(policy, gateway, revision, &text);
+	r = sp_ebpf_nat_text(nat->policy, nat->gateway, nat->silents, nat->number, &text);
 	if (r == 0)
 		r = sp_str_format(&commands, "%s%s", is_anew ? REMOVE : "", text);
 	if (r == 0)
@@ -48,13 +47,14 @@ int sp_ebpf_nat_put(const struct sp_policy *policy, const struct sp_gateway *gat
 
 int sp_ebpf_nat_try(const struct sp_policy *policy, struct sp_plane_error *error)
 {
+	static const struct sp_silents none;
 	__sp_free char *text = NULL;
 	int r;
 
 	if (!policy->nat_count)
 		return 0;
 	sp_ebpf_begin(error);
-	r = sp_ebpf_nat_text(policy, &policy->fixtures.gateway, 0, &text);
+	r = sp_ebpf_nat_text(policy, &policy->fixtures.gateway, &none, 0, &text);
 	if (r == 0)
 		r = sp_ebpf_nft_try(TABLE, text, error);
 	return sp_ebpf_end(error, r);

@@ -39,9 +39,13 @@ static bool destination_stands(const struct sp_nat_today *today,
 	const struct sp_conntrack_way *reply = &connection->reply;
 	struct sp_destination destination;
 
-	return find_entry(today, connection, &destination) &&
-	       sp_addr_compare(&destination.addr, &reply->source) == 0 &&
-	       destination.port == reply->source_port;
+	const struct sp_nat *nat = find_entry(today, connection, &destination);
+
+	if (!nat || destination.port != reply->source_port)
+		return false;
+	return nat->kind == SP_NAT_FORWARD
+		       ? sp_forward_leads_to(&nat->forward, &reply->source)
+		       : sp_addr_compare(&destination.addr, &reply->source) == 0;
 }
 
 /* Does it go to the gateway itself, or on as it is, where a forward leads elsewhere today? */

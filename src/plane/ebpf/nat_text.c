@@ -42,6 +42,7 @@ static const struct family families[] = { { true, "ip" }, { false, "ip6" } };
 struct writer {
 	const struct sp_policy *policy;
 	const struct sp_gateway *gateway;
+	const struct sp_silents *silents;
 	const char *parity; /* "odd", "even": the end of our chains' names */
 	struct sp_buf text;
 };
@@ -185,29 +186,98 @@ static int put_netmap(struct writer *writer, const struct sp_nat *nat)
 
 /* ---- forward ---- */
 
-/* What comes for the target gets its address and port; what has got both may pass. What has not is
- * of a connection that is older than the forward: judged as for the target, it goes nowhere else. */
+/* Write `192.0.2.9:80`. */
+static void put_one_target(const struct sp_forward *forward, struct sp_buf *out)
+{
+	const bool is_v4 = sp_forward_is_v4(forward);
+	char target[SP_ADDR_TEXT_MAX];
+
+	sp_addr_format(&forward->targets[0], target);
+	sp_buf_printf(out, "%s%s%s:%u", is_v4 ? "" : "[", target, is_v4 ? "" : "]",
+		      forward->target_port);
+}
+
+/* Write `jhash ip saddr mod 1024 seed 0x5a11 map { 0-3 : 10.30.2.9 . 80, … }`: the target of each
+ * slot, neighbours with the same in one. */
+static void put_shares(const struct sp_forward *forward, uint32_t silent, struct sp_buf *out)
+{
+	uint8_t owners[SP_SHARES_SLOTS];
+	char target[SP_ADDR_TEXT_MAX];
+	uint32_t first = 0;
+
+	sp_shares_make(forward, silent, owners);
+	sp_buf_printf(out, "jhash %s saddr mod %u seed 0x%x map { ",
+		      sp_forward_is_v4(forward) ? "ip" : "ip6", SP_SHARES_SLOTS, SP_SHARES_SEED);
+	for (uint32_t slot = 1; slot <= SP_SHARES_SLOTS; slot++) {
+		if (slot < SP_SHARES_SLOTS && owners[slot] == owners[first])
+			continue;
+		sp_buf_printf(out, "%s%u", first ? ", " : "", first);
+		if (slot - 1 > first)
+			sp_buf_printf(out, "-%u", slot - 1);
+		sp_buf_printf(out, " : %s . %u",
+			      sp_addr_format(&forward->targets[owners[first]], target),
+			      forward->target_port);
+		first = slot;
+	}
+	sp_buf_put(out, " }");
+}
+
+/* Write `10.30.2.9`, `{ 10.30.2.9, 10.30.2.10 }`. */
+static void put_targets(const struct sp_forward *forward, struct sp_buf *out)
+{
+	const bool is_set = forward->target_count > 1;
+	char target[SP_ADDR_TEXT_MAX];
+
+	for (size_t i = 0; i < forward->target_count; i++)
+		sp_buf_printf(out, "%s%s",
+			      i        ? ", "
+			      : is_set ? "{ "
+				       : "",
+			      sp_addr_format(&forward->targets[i], target));
+	sp_buf_put(out, is_set ? " }" : "");
+}
+
+/* Where no target answers nothing is translated, and the rule of `delivered` drops it. */
+static void put_arriving(struct writer *writer, const struct sp_nat *nat, const char *to)
+{
+	const struct sp_forward *forward = &nat->forward;
+	const char *family = sp_forward_is_v4(forward) ? "ip" : "ip6";
+	const uint32_t silent = sp_shares_silent(forward, writer->silents);
+
+	if (silent == (1u << forward->target_count) - 1)
+		return;
+	sp_buf_printf(&writer->text,
+		      "add rule " TABLE " arriving_%s %s daddr %s %s dport %u " LABEL_DESTINATION
+		      "dnat %s to ",
+		      writer->parity, family, to, forward->proto == IPPROTO_TCP ? "tcp" : "udp",
+		      forward->port, family);
+	if (forward->target_count == 1)
+		put_one_target(forward, &writer->text);
+	else
+		put_shares(forward, silent, &writer->text);
+	sp_buf_printf(&writer->text, " comment \"%s\"\n", nat->name);
+}
+
+/* What comes for a target gets its address and port; what has got both may pass, also to a target
+ * that does not answer now: a connection stays with its own. What has not is of a connection that is
+ * older than the forward: judged as for the targets, it goes nowhere else. */
 static void put_forward_to(struct writer *writer, const struct sp_nat *nat,
 			   const struct sp_addr *addr)
 {
 	const struct sp_forward *forward = &nat->forward;
-	const bool is_v4 = sp_addr_is_v4(addr);
-	const char *family = is_v4 ? "ip" : "ip6";
+	const char *family = sp_addr_is_v4(addr) ? "ip" : "ip6";
 	const char *proto = forward->proto == IPPROTO_TCP ? "tcp" : "udp";
 	static const char *const ends[] = { "delivered", "beside" };
-	char to[SP_ADDR_TEXT_MAX], target[SP_ADDR_TEXT_MAX];
+	char to[SP_ADDR_TEXT_MAX];
 
 	sp_addr_format(addr, to);
-	sp_addr_format(&forward->target, target);
-	sp_buf_printf(&writer->text,
-		      "add rule " TABLE " arriving_%s %s daddr %s %s dport %u " LABEL_DESTINATION
-		      "dnat %s to %s%s%s:%u comment \"%s\"\n",
-		      writer->parity, family, to, proto, forward->port, family, is_v4 ? "" : "[",
-		      target, is_v4 ? "" : "]", forward->target_port, nat->name);
+	put_arriving(writer, nat, to);
 	sp_buf_printf(&writer->text,
 		      "add rule " TABLE " passing_%s meta l4proto %s ct original %s daddr %s "
-		      "ct original proto-dst %u %s daddr %s %s dport %u return comment \"%s\"\n",
-		      writer->parity, proto, family, to, forward->port, family, target, proto,
+		      "ct original proto-dst %u %s daddr ",
+		      writer->parity, proto, family, to, forward->port, family);
+	put_targets(forward, &writer->text);
+	sp_buf_printf(&writer->text, " %s dport %u return comment \"%s\"\n", proto,
 		      forward->target_port, nat->name);
 	for (size_t i = 0; i < SP_ARRAY_LEN(ends); i++)
 		sp_buf_printf(&writer->text,
@@ -274,10 +344,11 @@ static void put_chain(struct writer *writer, const struct base_chain *chain)
 }
 
 int sp_ebpf_nat_text(const struct sp_policy *policy, const struct sp_gateway *gateway,
-		     uint64_t revision, char **ret_text)
+		     const struct sp_silents *silents, uint64_t revision, char **ret_text)
 {
 	struct writer writer = { .policy = policy,
 				 .gateway = gateway,
+				 .silents = silents,
 				 .parity = revision & 1 ? "odd" : "even" };
 	int r = 0;
 

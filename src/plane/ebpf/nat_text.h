@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "policy/addresses/shares.h"
 #include "policy/model.h"
 
 #define SP_EBPF_NAT_TABLE "sallyport_nat"
@@ -14,9 +15,10 @@
 #define SP_EBPF_NAT_SOURCE_LABEL 84
 
 /* The table, which is made if it is not there, gets what @policy translates on @gateway for packets that
- * @revision judged. What it has for revisions of the other parity stays.
+ * @revision judged. New connections go to no target among @silents. What the table has for revisions of
+ * the other parity stays.
  * @ret_text is the caller's: free. Returns 0; -ENOMEM. */
 int sp_ebpf_nat_text(const struct sp_policy *policy, const struct sp_gateway *gateway,
-		     uint64_t revision, char **ret_text);
+		     const struct sp_silents *silents, uint64_t revision, char **ret_text);
 
 #endif

@@ -290,12 +290,11 @@ static int ebpf_guard_read(struct sp_plane *plane, char **ret_text)
 	return sp_ebpf_lock_read(ret_text);
 }
 
-static int ebpf_nat_put(struct sp_plane *plane, const struct sp_policy *policy,
-			const struct sp_gateway *gateway, uint64_t number, bool is_anew,
+static int ebpf_nat_put(struct sp_plane *plane, const struct sp_plane_nat *nat, bool is_anew,
 			struct sp_plane_error *error)
 {
 	(void)plane;
-	return sp_ebpf_nat_put(policy, gateway, number, is_anew, error);
+	return sp_ebpf_nat_put(nat, is_anew, error);
 }
 
 static int ebpf_nat_read(struct sp_plane *plane, char **ret_text)

@@ -348,10 +348,9 @@ int sp_ebpf_unlock(struct sp_plane_error *error);
 
 /* ---- nat.c ---- */
 
-/* Put what @policy translates for packets that @revision judges, beside what the table has for the
- * running revision; @is_anew: in place of the whole table. Returns 0; as sp_ebpf_nft_run. */
-int sp_ebpf_nat_put(const struct sp_policy *policy, const struct sp_gateway *gateway,
-		    uint64_t revision, bool is_anew, struct sp_plane_error *error);
+/* Put what a revision translates, beside what the table has for another one; @is_anew: in place of
+ * the whole table. Returns 0; as sp_ebpf_nft_run. */
+int sp_ebpf_nat_put(const struct sp_plane_nat *nat, bool is_anew, struct sp_plane_error *error);
 /* The table as text, the same for the same rules. The caller's: free. Returns 0; -ENOENT there is
  * none; as sp_ebpf_nft_run. */
 int sp_ebpf_nat_read(char **ret_text);

@@ -10,6 +10,14 @@
 
 /* ---- forwards ---- */
 
+bool sp_forward_leads_to(const struct sp_forward *forward, const struct sp_addr *addr)
+{
+	for (size_t i = 0; i < forward->target_count; i++)
+		if (sp_addr_compare(&forward->targets[i], addr) == 0)
+			return true;
+	return false;
+}
+
 /* The n-th address that `to` may mean; NULL: there are no more. */
 static const struct sp_addr *candidate(const struct sp_forward *forward,
 				       const struct sp_gateway *gateway, size_t n)
@@ -25,7 +33,7 @@ static bool is_meant(const struct sp_forward *forward, const struct sp_gateway *
 {
 	const struct sp_addr *addr = candidate(forward, gateway, n);
 
-	return sp_addr_is_v4(addr) == sp_addr_is_v4(&forward->target) &&
+	return sp_addr_is_v4(addr) == sp_forward_is_v4(forward) &&
 	       (!forward->interface || !gateway->own_count ||
 		!strcmp(gateway->own[n].interface, forward->interface));
 }
@@ -79,7 +87,7 @@ static bool translate(const struct sp_nat *nat, const struct sp_gateway *gateway
 	case SP_NAT_FORWARD:
 		if (!is_for(&nat->forward, gateway, destination))
 			return false;
-		destination->addr = nat->forward.target;
+		destination->addr = nat->forward.targets[0];
 		destination->port = nat->forward.target_port;
 		return true;
 	case SP_NAT_MASQUERADE:
@@ -147,15 +155,26 @@ const char *sp_netmap_clash(const struct sp_netmap *netmap, const struct sp_gate
 	return clash ? clash : find_clash(&netmap->inside, gateway);
 }
 
+static const char *find_target_clash(const struct sp_addr *target, const struct sp_gateway *gateway)
+{
+	if (sp_gateway_has(gateway, target))
+		return "the gateway itself: what it answers is opened by \"expose\" or a rule to "
+		       "self";
+	if (sp_gateway_pool_has(gateway, target))
+		return "in the pool: who has that address changes with every sign-in";
+	return NULL;
+}
+
 const char *sp_forward_clash(const struct sp_forward *forward, const struct sp_gateway *gateway,
 			     const struct sp_addr **ret_addr)
 {
-	*ret_addr = &forward->target;
-	if (sp_gateway_has(gateway, &forward->target))
-		return "the gateway itself: what it answers is opened by \"expose\" or a rule to "
-		       "self";
-	if (sp_gateway_pool_has(gateway, &forward->target))
-		return "in the pool: who has that address changes with every sign-in";
+	for (size_t i = 0; i < forward->target_count; i++) {
+		const char *clash = find_target_clash(&forward->targets[i], gateway);
+
+		*ret_addr = &forward->targets[i];
+		if (clash)
+			return clash;
+	}
 	*ret_addr = &forward->to;
 	if (!forward->interface && sp_gateway_pool_has(gateway, &forward->to) &&
 	    !sp_gateway_has(gateway, &forward->to))

@@ -3,7 +3,16 @@
 #ifndef SALLYPORT_POLICY_TRANSLATION_H
 #define SALLYPORT_POLICY_TRANSLATION_H
 
+#include "net/addr.h"
 #include "policy/model.h"
+
+static inline bool sp_forward_is_v4(const struct sp_forward *forward)
+{
+	return sp_addr_is_v4(&forward->targets[0]);
+}
+
+/* Is the address that of one of the targets? */
+bool sp_forward_leads_to(const struct sp_forward *forward, const struct sp_addr *addr);
 
 struct sp_destination {
 	struct sp_addr addr;
@@ -11,8 +20,8 @@ struct sp_destination {
 	uint8_t proto;
 };
 
-/* The entry that translates what goes to @destination, which becomes the one it really goes to.
- * Returns NULL if none does, and it stays as it is. */
+/* The entry that translates what goes to @destination, which becomes the one it really goes to: of a
+ * forward with several targets the first. Returns NULL if none does, and it stays as it is. */
 const struct sp_nat *sp_translation_of(const struct sp_policy *policy,
 				       const struct sp_gateway *gateway,
 				       struct sp_destination *destination);

@@ -18,7 +18,7 @@ static const struct sp_key forward_keys[] = {
 	[TO] = { "to", SP_KEY_REQUIRED },
 	[TARGET] = { "target", SP_KEY_REQUIRED },
 	[FROM] = { "from", SP_KEY_OPTIONAL },
-	[CHECK] = { "check", SP_KEY_LATER },
+	[CHECK] = { "check", SP_KEY_OPTIONAL },
 };
 
 /* ---- texts of two parts ---- */
@@ -122,37 +122,108 @@ static void read_to(struct sp_loader *loader, const struct sp_node *node,
 
 /* ---- target ---- */
 
-static void read_target(struct sp_loader *loader, const struct sp_node *node,
-			struct sp_forward *forward)
+/* Returns 0; -EINVAL reported; -ENOMEM. */
+static int read_target(struct sp_loader *loader, const struct sp_node *node,
+		       struct sp_addr *ret_addr, uint16_t *ret_port)
 {
 	__sp_free char *text = NULL;
 	struct sp_node parts[2];
 	uint64_t port;
 
-	if (node->kind == SP_NODE_LIST) {
-		sp_report(&loader->check, node,
-			  "several targets of one forward are not supported yet: name one");
-		return;
-	}
-	if (!sp_read_text(&loader->check, node, "\"target\""))
-		return;
+	if (!sp_read_text(&loader->check, node, "a target"))
+		return -EINVAL;
 	if (split(loader, node, &text, parts) < 0) {
 		sp_report(&loader->check, node,
 			  "a target is an address and a port: \"10.30.2.9:80\", "
 			  "\"[2001:db8::9]:80\"");
-		return;
+		return -EINVAL;
 	}
-	if (sp_read_address(&loader->check, &parts[0], "address", &forward->target) < 0 ||
+	if (sp_read_address(&loader->check, &parts[0], "address", ret_addr) < 0 ||
 	    sp_read_number(&loader->check, &parts[1], "a target's port", 1, UINT16_MAX, &port) < 0)
+		return -EINVAL;
+	*ret_port = (uint16_t)port;
+	check_address(loader, node, ret_addr);
+	return 0;
+}
+
+/* Is there room for the target beside those before it? */
+static bool fits(struct sp_loader *loader, const struct sp_node *at,
+		 const struct sp_forward *forward, const struct sp_addr *target, uint16_t port)
+{
+	char text[SP_ADDR_TEXT_MAX];
+
+	sp_addr_format(target, text);
+	if (!forward->target_count)
+		return true;
+	if (forward->target_count == SP_FORWARD_TARGETS_MAX)
+		sp_report(&loader->check, at,
+			  "a forward has at most %u targets; this is the first too many",
+			  SP_FORWARD_TARGETS_MAX);
+	else if (sp_addr_is_v4(target) != sp_forward_is_v4(forward))
+		sp_report(&loader->check, at,
+			  "the targets are of two families: a packet stays in its own; write a "
+			  "forward for IPv4 and one for IPv6");
+	else if (sp_forward_leads_to(forward, target))
+		sp_report(&loader->check, at, "%s is a target twice", text);
+	else if (port != forward->target_port)
+		sp_report(&loader->check, at,
+			  "the targets have ports %u and %u: rules are asked about one port, so "
+			  "all targets of a forward have the same",
+			  forward->target_port, port);
+	else
+		return true;
+	return false;
+}
+
+/* The order in the file means nothing: the targets stand in that of their addresses. */
+static void add_target(struct sp_forward *forward, const struct sp_addr *target, uint16_t port)
+{
+	size_t at = forward->target_count++;
+
+	for (; at > 0 && sp_addr_compare(&forward->targets[at - 1], target) > 0; at--)
+		forward->targets[at] = forward->targets[at - 1];
+	forward->targets[at] = *target;
+	forward->target_port = port;
+}
+
+static void read_targets(struct sp_loader *loader, const struct sp_node *node,
+			 struct sp_forward *forward)
+{
+	if (sp_read_items(&loader->check, node, "\"target\"") < 0)
 		return;
-	forward->target_port = (uint16_t)port;
-	check_address(loader, node, &forward->target);
+	sp_for_each_item(item, node) {
+		struct sp_addr target;
+		uint16_t port;
+
+		if (read_target(loader, item, &target, &port) == 0 &&
+		    fits(loader, item, forward, &target, port))
+			add_target(forward, &target, port);
+	}
+}
+
+static void read_check(struct sp_loader *loader, const struct sp_node *node,
+		       struct sp_forward *forward)
+{
+	const char *text = sp_read_text(&loader->check, node, "\"check\"");
+
+	if (!text)
+		return;
+	if (strcmp(text, "tcp") != 0)
+		sp_report(&loader->check, node,
+			  "%s: targets are checked by connecting to their port, as \"check: tcp\"",
+			  sp_show(text).quoted);
+	else if (forward->proto == IPPROTO_UDP)
+		sp_report(&loader->check, node,
+			  "a forward of UDP has no \"check\": a port of UDP does not say whether "
+			  "anybody listens");
+	else
+		forward->is_checked = true;
 }
 
 static void check_families(struct sp_loader *loader, const struct sp_node *at,
 			   const struct sp_forward *forward)
 {
-	if (!forward->interface && sp_addr_is_v4(&forward->to) != sp_addr_is_v4(&forward->target))
+	if (!forward->interface && sp_addr_is_v4(&forward->to) != sp_forward_is_v4(forward))
 		sp_report(&loader->check, at,
 			  "the addresses of \"to\" and \"target\" are of two families: a packet "
 			  "stays in its own");
@@ -211,7 +282,9 @@ void sp_load_forward(struct sp_loader *loader, const struct sp_node *node, uint3
 	if (values[TO])
 		read_to(loader, values[TO], forward);
 	if (values[TARGET])
-		read_target(loader, values[TARGET], forward);
+		read_targets(loader, values[TARGET], forward);
+	if (values[CHECK])
+		read_check(loader, values[CHECK], forward);
 	if (forward->port && forward->target_port)
 		check_families(loader, values[TO], forward);
 	if (values[FROM])
@@ -233,7 +306,7 @@ static bool is_whole(const struct sp_nat *nat)
 static bool meet(const struct sp_forward *a, const struct sp_forward *b)
 {
 	if (a->proto != b->proto || a->port != b->port ||
-	    sp_addr_is_v4(&a->target) != sp_addr_is_v4(&b->target))
+	    sp_forward_is_v4(a) != sp_forward_is_v4(b))
 		return false;
 	if (a->interface && b->interface)
 		return !strcmp(a->interface, b->interface);
@@ -259,7 +332,7 @@ static void check_netmap(struct sp_loader *loader, const struct sp_nat *nat,
 			 const struct sp_nat *netmap)
 {
 	const struct sp_node at = sp_node_at(&nat->place);
-	const struct sp_addr *addr = &nat->forward.target;
+	const struct sp_addr *addr = NULL;
 	char text[SP_ADDR_TEXT_MAX];
 
 	if (netmap->kind != SP_NAT_NETMAP || !netmap->name || !netmap->netmap.inside.prefix_len)
@@ -267,7 +340,10 @@ static void check_netmap(struct sp_loader *loader, const struct sp_nat *nat,
 	if (!nat->forward.interface &&
 	    sp_prefix_contains(&netmap->netmap.outside, &nat->forward.to))
 		addr = &nat->forward.to;
-	else if (!sp_prefix_contains(&netmap->netmap.outside, addr))
+	for (size_t i = 0; !addr && i < nat->forward.target_count; i++)
+		if (sp_prefix_contains(&netmap->netmap.outside, &nat->forward.targets[i]))
+			addr = &nat->forward.targets[i];
+	if (!addr)
 		return;
 	sp_report(&loader->check, &at,
 		  "forward \"%s\": %s is in \"outside\" of netmap \"%s\", and a packet is "

@@ -366,6 +366,14 @@ static bool network_has_self(const struct sp_policy *policy, uint32_t index)
 	return false;
 }
 
+static bool network_has_target(const struct sp_network *network, const struct sp_forward *forward)
+{
+	for (size_t i = 0; i < forward->target_count; i++)
+		if (sp_network_has(network, &forward->targets[i]))
+			return true;
+	return false;
+}
+
 /* A network with what a nat entry leads to. */
 static bool nat_meets(struct sp_overlap *overlap, uint32_t network, uint32_t index)
 {
@@ -373,7 +381,7 @@ static bool nat_meets(struct sp_overlap *overlap, uint32_t network, uint32_t ind
 	__sp_cleanup(sp_ranges_done) struct sp_ranges inside = { 0 };
 
 	if (nat->kind == SP_NAT_FORWARD)
-		return sp_network_has(&overlap->policy->networks[network], &nat->forward.target);
+		return network_has_target(&overlap->policy->networks[network], &nat->forward);
 	return sp_ranges_make(&nat->netmap.inside, 1, NULL, 0, &inside) < 0 ||
 	       sp_ranges_meet(sp_overlap_ranges(overlap, network), &inside);
 }

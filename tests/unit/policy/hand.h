@@ -194,7 +194,8 @@ static inline void hand_forward(struct hand *hand, const char *name, const char 
 
 	nat->kind = SP_NAT_FORWARD;
 	nat->forward = (struct sp_forward){ .to = hand_addr(to),
-					    .target = hand_addr(target),
+					    .targets = { hand_addr(target) },
+					    .target_count = 1,
 					    .port = port,
 					    .target_port = rule->services[0].from,
 					    .proto = rule->services[0].proto };
