@@ -28,13 +28,9 @@ grows() { # grows NAME : in both directions
 	lab_wait 4 eval "[ \$(sent $1) -gt $((s + 2)) ] && [ \$(got $1) -gt $((g + 2)) ]"
 }
 stopped() { # stopped NAME… : nothing of theirs passes any more, either way
-	local name before after
-	sleep 1 # what was in the queues
-	before=$(for name in "$@"; do echo "$name $(both "$name")"; done)
-	sleep 3
-	after=$(for name in "$@"; do echo "$name $(both "$name")"; done)
-	same "$after" "$before"
+	lab_wait 5 lab_stays 3 counts "$@" || { counts "$@"; return 1; }
 }
+counts() { local name; for name; do echo "$name $(both "$name")"; done; }
 op() { /usr/bin/python3 "$lab_top/tests/support/control.py" "$LAB_ROOT/run/sallyport/control.sock" "$@"; }
 session=
 groups() { # groups JSON : ana's session goes on with these

@@ -18,10 +18,10 @@ for outer in 4 6; do
 	for size in 10 1000 1392; do
 		lab_in a ping -q -c 3 -i 0.1 -W 0.3 -s $size "$(pair_address b $outer)" >/dev/null
 	done
-	sleep 1
+	expect "IPv$outer: we say why" lab_wait 3 eval '[ "$(pair_stat a loop)" -ge 6 ]'
+	lab_wait 3 lab_stays 1 sent
 	after=$(sent)
 	expect "IPv$outer: nine packets, and no more than that: $((after - before)) bytes" [ $((after - before)) -lt 20000 ]
-	expect "IPv$outer: we say why" [ "$(pair_stat a loop)" -ge 6 ]
 	ip -n "$LAB-a" route delete "$(pair_address b $outer)" dev wg0
 	expect "IPv$outer: the right route again, and it works" lab_wait 3 pair_answers a
 	pair_stop a && pair_stop b

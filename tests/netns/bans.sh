@@ -20,14 +20,11 @@ goes_on() { local now; now=$(heard "$1"); lab_wait 20 hears "$1" $((now + 3)); }
 dropped() { counter edge-in deny blocklist; }
 is_dropped() { [ "$(dropped)" -gt "$1" ]; } # more than so many are
 ended() { # ended NAME... : nothing more of them arrives, though they speak on
-	local before now
+	local before
 	before=$(dropped)
-	lab_wait 10 is_dropped "$before"
-	sleep 0.3
-	now=$(for name; do heard "$name"; done)
-	sleep 1
-	same "$(for name; do heard "$name"; done)" "$now" && is_dropped $((before + 1))
+	lab_wait 10 is_dropped "$before" && lab_wait 5 lab_stays 1 heard_of_all "$@" && lab_wait 5 is_dropped $((before + 1))
 }
+heard_of_all() { local name; for name; do heard "$name"; done; }
 answers() { grep -c 'bytes from' "$LAB_DIR/pinging"; }
 has_answers() { [ "$(answers)" -gt "$1" ]; }
 explained() { lab_gate explain --from "$1" --to "$2"; } # explained FROM TO
@@ -63,10 +60,8 @@ lab_run laptop pinging ping -i 0.05 10.30.2.9
 pinging_pid=$lab_pid
 expect "ana's tunnel carries" lab_wait 5 has_answers 5
 expect "her way in is banned" lab_gate ban 192.0.2.11 --for 1h
-sleep 0.3
+expect "what was under way ended" lab_wait 5 lab_stays 1 answers
 before=$(answers)
-sleep 1
-expect "what was under way ended" same "$(answers)" "$before"
 expect "her ban is ended" lab_gate unban 192.0.2.11
 expect "it goes on" lab_wait 20 has_answers "$before"
 lab_kill "$pinging_pid"

@@ -53,9 +53,10 @@ for port in range(20000, 25000):
     if port % 50 == 0:
         time.sleep(0.01)
 PY
-sleep 1
+denied() { counter vpn-in deny flow-limit; }
+lab_wait 10 eval '[ "$(denied)" -ge 904 ]' && lab_wait 5 lab_stays 0.5 denied
 allowed=$(lab_gate session list --user ana --json | field "r['flows']")
-denied=$(counter vpn-in deny flow-limit)
+denied=$(denied)
 echo "5000 flows tried: $allowed tracked, $denied denied"
 expect "the session has its share" same "$allowed" 4096
 expect "the rest is denied as flow-limit" same "$denied" 904

@@ -29,7 +29,6 @@ lost() {
 	done
 	echo "$sum"
 }
-stays() { local before; before=$("$@"); sleep 0.6; [ "$("$@")" = "$before" ]; }
 grows() { local before; before=$("$@"); sleep 0.6; [ "$("$@")" -gt "$before" ]; }
 allowed_by() { op status rules=true | field "[c['packets'] for c in r['rule_counters'] if c['rule'] == '$1'][0]"; }
 # judged_no_more RULE : from now on, however full the queues behind the programs are
@@ -67,13 +66,13 @@ expect "is a session in the place of the old one" test "$session" -gt "$first"
 expect "and lets the lead's stream in" lab_wait 5 grows count arrived-6001
 expect "a group less" groups '["eng"]'
 expect "cuts it: no packet more is allowed by its rule" judged_no_more lead-stream
-expect "and none arrives" lab_wait 5 stays count arrived-6001
+expect "and none arrives" lab_wait 5 lab_stays 0.6 count arrived-6001
 for _ in $(seq 25); do
 	groups '["lead","eng"]' || expect "up" false
 	groups '["eng"]' || expect "down" false
 done
 expect "after 50 more changes it is cut still: no packet more is allowed" judged_no_more lead-stream
-expect "and none arrives" lab_wait 5 stays count arrived-6001
+expect "and none arrives" lab_wait 5 lab_stays 0.6 count arrived-6001
 expect "and comes back at once" groups '["eng","lead"]'
 expect "with its group" lab_wait 5 grows count arrived-6001
 expect "the stream still runs" lab_wait 5 grows count arrived-5000
@@ -84,9 +83,9 @@ expect "one session is open, the others are over" same 1 "$(op session.list user
 
 expect "the last group goes: refused" same no-role "$(op session.update "session=$session" 'groups=["sales"]' | field "r['error']['reason']")"
 expect "no packet more is allowed by the rule of the stream and the download" judged_no_more eng-git
-expect "the stream is cut" lab_wait 5 stays count arrived-5000
-expect "the lead's stream is cut" lab_wait 5 stays count arrived-6001
-expect "the download is cut" lab_wait 5 stays loaded
+expect "the stream is cut" lab_wait 5 lab_stays 0.6 count arrived-5000
+expect "the lead's stream is cut" lab_wait 5 lab_stays 0.6 count arrived-6001
+expect "the download is cut" lab_wait 5 lab_stays 0.6 loaded
 missing() { comm -23 <(numbers carried-5000 | awk -v last="$1" '$1 <= last' | sort) <(numbers arrived-5000 | sort) | wc -l; }
 last=$(numbers arrived-5000 | tail -n 1)
 echo "$last of the stream arrived until it was cut"

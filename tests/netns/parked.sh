@@ -209,7 +209,7 @@ while time.monotonic() < end:
 	floods+=("$lab_pid")
 }
 came() { lab_in office nft list counter inet flood came | sed -n 's/.*packets \([0-9]*\).*/\1/p'; }
-still() { local before; before=$(came); sleep 0.5; [ "$(came)" -eq "$before" ]; }
+still() { lab_stays 0.5 came; }
 floods=()
 lab_in office nft -f - <<-'NFT'
 	table inet flood {

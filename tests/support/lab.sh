@@ -79,6 +79,14 @@ lab_wait() {
 	done
 }
 
+# lab_stays SECONDS COMMAND… : what it says is the same so much later. What was judged before may lie in queues, so a
+# scenario asks with lab_wait whether something has come to rest.
+lab_stays() {
+	local before seconds=$1
+	shift
+	before=$("$@"); sleep "$seconds"; [ "$("$@")" = "$before" ]
+}
+
 lab_now_ns() { date +%s%N; }
 
 # lab_watch_data HOST IFACE : count the data of TCP connections that arrives there. Not counted is what ends them: resets,
