@@ -254,6 +254,8 @@ struct sp_netmap {
 };
 
 #define SP_FORWARD_TARGETS_MAX 16
+#define SP_SHARED_FORWARDS_MAX 64   /* with several targets: each is a map in nftables */
+#define SP_CHECKED_TARGETS_MAX 256u /* of all forwards: sallyportd has a socket for each */
 
 /* What comes for a port of @to goes to one of the targets, the same one for every connection of a
  * source (addresses/shares.h). @to and the targets are of one family. */

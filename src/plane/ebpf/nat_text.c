@@ -223,34 +223,34 @@ static void put_shares(const struct sp_forward *forward, uint32_t silent, struct
 }
 
 /* Write `10.30.2.9`, `{ 10.30.2.9, 10.30.2.10 }`. */
-static void put_targets(const struct sp_forward *forward, struct sp_buf *out)
+static void put_addresses(const struct sp_addr *addrs, size_t count, struct sp_buf *out)
 {
-	const bool is_set = forward->target_count > 1;
-	char target[SP_ADDR_TEXT_MAX];
+	const char *before = count > 1 ? "{ " : "";
+	char text[SP_ADDR_TEXT_MAX];
 
-	for (size_t i = 0; i < forward->target_count; i++)
-		sp_buf_printf(out, "%s%s",
-			      i        ? ", "
-			      : is_set ? "{ "
-				       : "",
-			      sp_addr_format(&forward->targets[i], target));
-	sp_buf_put(out, is_set ? " }" : "");
+	for (size_t i = 0; i < count; i++) {
+		sp_buf_printf(out, "%s%s", before, sp_addr_format(&addrs[i], text));
+		before = ", ";
+	}
+	sp_buf_put(out, count > 1 ? " }" : "");
 }
 
-/* Where no target answers nothing is translated, and the rule of `delivered` drops it. */
-static void put_arriving(struct writer *writer, const struct sp_nat *nat, const char *to)
+/* One rule for all addresses of `to`: the map of slots is long. Where no target answers nothing is
+ * translated, and the rule of `delivered` drops it. */
+static void put_arriving(struct writer *writer, const struct sp_nat *nat,
+			 const struct sp_addr *addrs, size_t count)
 {
 	const struct sp_forward *forward = &nat->forward;
 	const char *family = sp_forward_is_v4(forward) ? "ip" : "ip6";
 	const uint32_t silent = sp_shares_silent(forward, writer->silents);
 
-	if (silent == (1u << forward->target_count) - 1)
+	if (!count || silent == (1u << forward->target_count) - 1)
 		return;
-	sp_buf_printf(&writer->text,
-		      "add rule " TABLE " arriving_%s %s daddr %s %s dport %u " LABEL_DESTINATION
-		      "dnat %s to ",
-		      writer->parity, family, to, forward->proto == IPPROTO_TCP ? "tcp" : "udp",
-		      forward->port, family);
+	sp_buf_printf(&writer->text, "add rule " TABLE " arriving_%s %s daddr ", writer->parity,
+		      family);
+	put_addresses(addrs, count, &writer->text);
+	sp_buf_printf(&writer->text, " %s dport %u " LABEL_DESTINATION "dnat %s to ",
+		      forward->proto == IPPROTO_TCP ? "tcp" : "udp", forward->port, family);
 	if (forward->target_count == 1)
 		put_one_target(forward, &writer->text);
 	else
@@ -258,9 +258,9 @@ static void put_arriving(struct writer *writer, const struct sp_nat *nat, const 
 	sp_buf_printf(&writer->text, " comment \"%s\"\n", nat->name);
 }
 
-/* What comes for a target gets its address and port; what has got both may pass, also to a target
- * that does not answer now: a connection stays with its own. What has not is of a connection that is
- * older than the forward: judged as for the targets, it goes nowhere else. */
+/* What has got the address and port of a target may pass, also to one that does not answer now: a
+ * connection stays with its own. What has not is of a connection that is older than the forward:
+ * judged as for the targets, it goes nowhere else. */
 static void put_forward_to(struct writer *writer, const struct sp_nat *nat,
 			   const struct sp_addr *addr)
 {
@@ -271,12 +271,11 @@ static void put_forward_to(struct writer *writer, const struct sp_nat *nat,
 	char to[SP_ADDR_TEXT_MAX];
 
 	sp_addr_format(addr, to);
-	put_arriving(writer, nat, to);
 	sp_buf_printf(&writer->text,
 		      "add rule " TABLE " passing_%s meta l4proto %s ct original %s daddr %s "
 		      "ct original proto-dst %u %s daddr ",
 		      writer->parity, proto, family, to, forward->port, family);
-	put_targets(forward, &writer->text);
+	put_addresses(forward->targets, forward->target_count, &writer->text);
 	sp_buf_printf(&writer->text, " %s dport %u return comment \"%s\"\n", proto,
 		      forward->target_port, nat->name);
 	for (size_t i = 0; i < SP_ARRAY_LEN(ends); i++)
@@ -294,6 +293,7 @@ static int put_forward(struct writer *writer, const struct sp_nat *nat)
 
 	if (r < 0)
 		return r;
+	put_arriving(writer, nat, addrs, count);
 	for (size_t i = 0; i < count; i++)
 		put_forward_to(writer, nat, &addrs[i]);
 	return 0;

@@ -391,10 +391,38 @@ static void check_pair(struct sp_loader *loader, const struct sp_nat *earlier,
 			  earlier->name, nat->name);
 }
 
+/* The first entry that goes beyond a bound is reported, and no later one. */
+static void check_bounds(struct sp_loader *loader)
+{
+	const struct sp_policy *policy = loader->policy;
+	size_t shared = 0, checked = 0;
+
+	for (size_t n = 0; n < policy->nat_count; n++) {
+		const struct sp_nat *nat = &policy->nats[n];
+		const struct sp_node at = sp_node_at(&nat->place);
+		const bool was_shared_in = shared <= SP_SHARED_FORWARDS_MAX;
+		const bool was_checked_in = checked <= SP_CHECKED_TARGETS_MAX;
+
+		shared += nat->forward.target_count > 1;
+		checked += nat->forward.is_checked ? nat->forward.target_count : 0;
+		if (was_shared_in && shared > SP_SHARED_FORWARDS_MAX)
+			sp_report(&loader->check, &at,
+				  "more than %d forwards have several targets; this is the first "
+				  "too many",
+				  SP_SHARED_FORWARDS_MAX);
+		if (was_checked_in && checked > SP_CHECKED_TARGETS_MAX)
+			sp_report(&loader->check, &at,
+				  "more than %u targets have \"check\"; those of this forward are "
+				  "the first too many",
+				  SP_CHECKED_TARGETS_MAX);
+	}
+}
+
 void sp_check_forwards(struct sp_loader *loader)
 {
 	const struct sp_policy *policy = loader->policy;
 
+	check_bounds(loader);
 	for (size_t n = 0; n < policy->nat_count; n++) {
 		const struct sp_nat *nat = &policy->nats[n];
 
