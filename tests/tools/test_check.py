@@ -69,7 +69,7 @@ class Check(unittest.TestCase):
         self.script('bin/timeout', 'shift 2; [[ $* != *b.sh* ]] || { echo stuck; exit 124; }; exec "$@"')
         lines = self.check('--only', 'netns', '--only', 'attack', expect=1)
         end = lines[lines.index('FAILED   attack: b'):]
-        self.assertEqual(end, ['FAILED   attack: b', '    | == b: not done after 1800 s',
+        self.assertEqual(end, ['FAILED   attack: b', '    | == b: not done after 3600 s',
                                'FAILED   netns: a', '    | NOT: ana got the page',
                                'Logs: build/check-logs/', '0 passed, 2 failed, 0 skipped'])
 
