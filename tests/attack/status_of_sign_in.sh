@@ -87,7 +87,7 @@ content "it is back"
 pins=$LAB_ROOT/sys/fs/bpf/sallyport/v1
 revision=$(lab_gate status --json | field 'r["revision"]')
 pinned() { [ -e "$pins/sp_flow" ] && [ -e "$pins/revision-$revision/edge-in" ] && [ -L "$pins/running" ] && [ -e "$pins/link-edge-in-wan0" ]; }
-expect "everything that is pinned is removed" rm -rf "$pins"
+expect "everything that is pinned is removed" lab_wait 5 rm -rf "$pins" # sallyportd pins again meanwhile
 expect "   is pinned again" lab_wait 5 pinned
 content "hooks run"
 expect "   and on record" sh -c "lab=1; '$lab_top/build/bin/sallyport' audit --root '$LAB_ROOT' --json --event drift | grep -q pins-missing"

@@ -153,11 +153,10 @@ void sp_watch_tunnel(struct sp_watch *watch)
 	const struct sp_gateway *gateway = &(*watch->machine)->gateway;
 	struct sp_link link;
 
-	/* It is set up at the end of an apply, and not before. */
-	if (!watch->revisions->running || !*watch->is_lock_open || *watch->apply)
+	if (!watch->revisions->running || !*watch->is_lock_open)
 		return;
 	look_at_forwarding(watch);
-	if (sp_warnings_has(watch->warnings, "tunnel-owner"))
+	if (!*watch->apply && sp_warnings_has(watch->warnings, "tunnel-owner"))
 		(void)sp_tunnel_ensure(watch->network);
 	if (sp_netlink_get_link(watch->netlink, (*watch->machine)->tunnel, &link) < 0) {
 		see(watch, "tunnel-changed", (*watch->machine)->tunnel, "it was removed",
@@ -169,9 +168,9 @@ void sp_watch_tunnel(struct sp_watch *watch)
 		    sp_tunnel_ensure(watch->network));
 		return;
 	}
-	/* A tunnel interface made anew is set up once programs are on it: after it was read
-	 * (network.c). */
-	if (!known || known->ifindex != link.ifindex)
+	/* A tunnel interface made anew is set up once programs are on it: at the end of an apply
+	 * that was begun after it was read (network.c). */
+	if (*watch->apply || !known || known->ifindex != link.ifindex)
 		return;
 	look_at_link(watch, &link);
 	look_at_addresses(watch, &link);
