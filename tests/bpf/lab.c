@@ -431,12 +431,17 @@ int lab_map(struct lab *lab, const char *name)
 	return fd;
 }
 
-static void load_programs(struct lab *lab)
+int lab_program(struct lab *lab, enum sp_hook hook)
 {
-	for (int hook = 1; hook < SP_HOOK_JUDGE_COUNT; hook++) {
+	static pthread_mutex_t loading = PTHREAD_MUTEX_INITIALIZER;
+	int fd;
+
+	pthread_mutex_lock(&loading);
+	if (!lab->objects[hook])
 		lab->objects[hook] = load_object(lab, hook);
-		lab->programs[hook] = bpf_object__next_program(lab->objects[hook], NULL);
-	}
+	fd = bpf_program__fd(bpf_object__next_program(lab->objects[hook], NULL));
+	pthread_mutex_unlock(&loading);
+	return fd;
 }
 
 /* The janitor's object comes first: its maps are all state, and are everybody's. */
@@ -455,15 +460,16 @@ void lab_open(struct lab *lab, const struct lab_options *options)
 	lab->sessions = mmap(NULL, SESSIONS_MAX * sizeof(*lab->sessions), PROT_READ | PROT_WRITE,
 			     MAP_SHARED, lab_map(lab, "sp_session"), 0);
 	must(lab->sessions == MAP_FAILED ? -1 : 0, "map the sessions");
-	load_programs(lab);
 	for (int session = ANA; session <= CAROL; session++)
 		lab_sign_in(lab, session, EPOCH_OF(session));
 }
 
 static void close_revision(struct lab *lab)
 {
-	for (int hook = 1; hook < SP_HOOK_JUDGE_COUNT; hook++)
+	for (int hook = 1; hook < SP_HOOK_JUDGE_COUNT; hook++) {
 		bpf_object__close(lab->objects[hook]);
+		lab->objects[hook] = NULL;
+	}
 	for (int i = 0; i < TABLE_COUNT; i++)
 		close(lab->tables[i]);
 }
@@ -473,7 +479,6 @@ void lab_renew(struct lab *lab, uint64_t revision)
 	close_revision(lab);
 	lab->revision = revision;
 	fill_tables(lab);
-	load_programs(lab);
 }
 
 void lab_close(struct lab *lab)
@@ -527,7 +532,7 @@ static void run_program(struct lab *lab, enum sp_hook hook, const char *text,
 		run->ctx_in = run->ctx_out = context;
 		run->ctx_size_in = run->ctx_size_out = sizeof(*context);
 	}
-	must(bpf_prog_test_run_opts(bpf_program__fd(lab->programs[hook]), run), "run on: %s", text);
+	must(bpf_prog_test_run_opts(lab_program(lab, hook), run), "run on: %s", text);
 }
 
 void lab_judge(struct lab *lab, enum sp_hook hook, const char *text, struct lab_answer *ret_answer)

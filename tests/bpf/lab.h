@@ -62,9 +62,9 @@ struct lab {
 	uint64_t now_ns; /* the clock of test runs */
 	bool is_own, is_dhcp_client;
 	uint32_t mark; /* of forwarded packets on egress hooks */
-	struct bpf_object *objects[SP_HOOK_COUNT];
+	struct bpf_object
+		*objects[SP_HOOK_COUNT]; /* NULL: nothing asked for the hook's program yet */
 	struct bpf_object *janitor;
-	struct bpf_program *programs[SP_HOOK_COUNT];
 	struct bpf_object *state; /* the object whose state maps all share */
 	int tables[LAB_TABLES];
 	struct sp_session *sessions;
@@ -76,6 +76,10 @@ void lab_open(struct lab *lab, const struct lab_options *options);
 void lab_close(struct lab *lab);
 /* Programs of another revision, on fresh tables of the same rules, with the same state. */
 void lab_renew(struct lab *lab, uint64_t revision);
+
+/* The descriptor of the hook's program. The first call of a revision loads the program: the kernel takes 0.1 s to verify
+ * each, and most tests run one or two of the six. */
+int lab_program(struct lab *lab, enum sp_hook hook);
 
 /* A map's descriptor by name, of the state or of the revision. */
 int lab_map(struct lab *lab, const char *name);

@@ -342,8 +342,8 @@ static int make_tun(const char *name)
 
 static int attach(enum sp_hook hook, int ifindex, int where)
 {
-	int fd = bpf_link_create(bpf_program__fd(lab.programs[hook]), ifindex,
-				 (enum bpf_attach_type)where, NULL);
+	int fd = bpf_link_create(lab_program(&lab, hook), ifindex, (enum bpf_attach_type)where,
+				 NULL);
 
 	assert_true(fd >= 0);
 	return fd;
