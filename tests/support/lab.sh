@@ -69,13 +69,16 @@ lab_run() {
 }
 
 # lab_wait SECONDS COMMAND… : until it succeeds. SECONDS is what it takes on an idle machine at the most; a busy
-# one gets $LAB_PATIENCE times that, since nothing here judges speed.
+# one gets $LAB_PATIENCE times that, since nothing here judges speed. A question to sallyportd takes 40 ms of a processor:
+# what is long in coming is asked for less often.
 lab_wait() {
-	local deadline=$((SECONDS + $1 * ${LAB_PATIENCE:-6}))
+	local deadline=$((SECONDS + $1 * ${LAB_PATIENCE:-6})) pause_ms=50 pause_s
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ $SECONDS -lt $deadline ] || return 1
-		sleep 0.05
+		printf -v pause_s '0.%03d' $pause_ms
+		sleep "$pause_s"
+		pause_ms=$((pause_ms < 320 ? pause_ms * 5 / 4 : 400))
 	done
 }
 
