@@ -7,17 +7,26 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/str.h"
 #include "config/machine_portal.h"
+#include "net/addr.h"
 #include "policy/checks/gateway.h"
 #include "yaml/load.h"
 #include "yaml/value.h"
 
-enum { VERSION, PLANE, INTERFACES, VPN, AUDIT, PORTAL };
+enum { VERSION, PLANE, INTERFACES, VPN, AUDIT, PORTAL, RESOLVER };
 static const struct sp_key machine_keys[] = {
 	[VERSION] = { "sallyport", SP_KEY_OPTIONAL },     [PLANE] = { "plane", SP_KEY_OPTIONAL },
 	[INTERFACES] = { "interfaces", SP_KEY_REQUIRED }, [VPN] = { "vpn", SP_KEY_OPTIONAL },
 	[AUDIT] = { "audit", SP_KEY_OPTIONAL },           [PORTAL] = { "portal", SP_KEY_OPTIONAL },
+	[RESOLVER] = { "dns", SP_KEY_OPTIONAL },
 };
+
+enum { SERVERS };
+static const struct sp_key resolver_keys[] = {
+	[SERVERS] = { "servers", SP_KEY_REQUIRED },
+};
+#define SERVERS_MAX 8u
 
 enum { EDGE, INSIDE, TUNNEL, UNMANAGED };
 static const struct sp_key interface_keys[] = {
@@ -228,6 +237,49 @@ static void load_dns(struct run *run, const struct sp_node *node)
 	}
 }
 
+/* An address, with a port where it is another than 53. */
+static int read_server(struct run *run, const struct sp_node *item, struct sp_addr *ret_addr,
+		       uint16_t *ret_port)
+{
+	const char *text = item->kind == SP_NODE_SCALAR ? item->text : "";
+	const char *colon = strchr(text, ':');
+
+	if (*text == '[' || (colon && !strchr(colon + 1, ':')))
+		return sp_machine_read_address_port(&run->check, item, "\"servers\"",
+						    "\"10.30.0.53:5353\" or \"[2001:db8::53]:53\"",
+						    ret_addr, ret_port);
+	*ret_port = 53;
+	return sp_read_address(&run->check, item, "\"servers\"", ret_addr);
+}
+
+static void load_resolver(struct run *run, const struct sp_node *node)
+{
+	const struct sp_node *values[SP_ARRAY_LEN(resolver_keys)];
+	__sp_buf struct sp_buf out = SP_BUF_INIT;
+	size_t count = 0;
+
+	if (sp_read_map(&run->check, node, "\"dns\"", resolver_keys, SP_ARRAY_LEN(resolver_keys),
+			values) < 0 ||
+	    !values[SERVERS] || sp_read_items(&run->check, values[SERVERS], "\"servers\"") < 0)
+		return;
+	sp_for_each_item(item, values[SERVERS]) {
+		char text[SP_ADDR_TEXT_MAX];
+		struct sp_addr addr;
+		uint16_t port;
+
+		if (read_server(run, item, &addr, &port) < 0)
+			continue;
+		if (count++ == SERVERS_MAX) {
+			sp_report(&run->check, item, "\"servers\" has at most %u", SERVERS_MAX);
+			return;
+		}
+		sp_addr_format(&addr, text);
+		sp_buf_printf(&out, sp_addr_is_v4(&addr) ? "%s%s:%u" : "%s[%s]:%u",
+			      count > 1 ? "," : "", text, port);
+	}
+	run->check.no_memory |= sp_buf_take(&out, &run->machine->dns_servers) < 0;
+}
+
 /* Add the name of a network of the policy, or of a built-in one. */
 static void add_route_name(struct run *run, const struct sp_node *item, const char *text,
 			   char ***names, size_t *count)
@@ -410,6 +462,8 @@ static void load_sections(void *arg, const struct sp_node *root)
 		load_audit(run, values[AUDIT]);
 	if (values[PORTAL])
 		sp_machine_read_portal(&run->check, values[PORTAL], run->machine);
+	if (values[RESOLVER])
+		load_resolver(run, values[RESOLVER]);
 }
 
 /* Set what parked people reach: the portal and the resolvers. Without parking nobody needs them. */
@@ -453,6 +507,7 @@ void sp_machine_free(struct sp_machine *machine)
 	free(machine->unmanaged);
 	free(machine->endpoint);
 	free(machine->dns);
+	free(machine->dns_servers);
 	for (size_t i = 0; i < machine->route_name_count; i++)
 		free(machine->routes[i]);
 	free(machine->routes);

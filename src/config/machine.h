@@ -27,8 +27,10 @@ struct sp_machine {
 	size_t unmanaged_count;
 	uint16_t listen_port;
 	char *endpoint; /* host or host:port as written; NULL: none */
-	struct sp_addr *dns;
+	struct sp_addr *dns; /* vpn.dns */
 	size_t dns_count;
+	/* dns.servers, as sp_resolve (io/resolve/resolve.h) takes them; NULL: the host's */
+	char *dns_servers;
 	char **routes; /* vpn.routes: network names; none: all that people may reach */
 	size_t route_name_count;
 	char **route_holes; /* vpn.routes.except: network names */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config/machine_portal.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,35 +40,43 @@ static uint16_t parse_port(const char *text)
 	return number <= 65535 ? (uint16_t)number : 0;
 }
 
-/* Read an address with a port: 192.0.2.1:443 or [2001:db8::1]:443. */
-static void read_listen(struct sp_check *check, const struct sp_node *node,
-			struct sp_machine *machine)
+int sp_machine_read_address_port(struct sp_check *check, const struct sp_node *node,
+				 const char *what, const char *example, struct sp_addr *ret_addr,
+				 uint16_t *ret_port)
 {
-	const char *text = sp_read_text(check, node, "\"listen\""), *colon;
+	const char *text = sp_read_text(check, node, what), *colon;
 	struct sp_node host = { .line = node->line, .column = node->column };
 	char own_host[64];
 	size_t len;
 
 	if (!text)
-		return;
+		return -EINVAL;
 	colon = strrchr(text, ':');
 	len = colon ? (size_t)(colon - text) : 0;
 	if (!len || len >= sizeof(own_host) || !parse_port(colon + 1) ||
 	    (text[0] == '[') != (memchr(text, ':', len) != NULL) ||
 	    (text[0] == '[' && text[len - 1] != ']')) {
-		sp_report(check, node,
-			  "\"listen\" is an address with a port, as \"0.0.0.0:443\" or "
-			  "\"[::]:443\", not %s",
+		sp_report(check, node, "%s is an address with a port, as %s, not %s", what, example,
 			  sp_show(text).quoted);
-		return;
+		return -EINVAL;
 	}
 	if (text[0] == '[')
 		snprintf(own_host, sizeof(own_host), "%.*s", (int)(len - 2), text + 1);
 	else
 		snprintf(own_host, sizeof(own_host), "%.*s", (int)len, text);
 	host.text = own_host;
-	if (sp_read_address(check, &host, "\"listen\"", &machine->portal_listen) == 0)
-		machine->portal_port = parse_port(colon + 1);
+	if (sp_read_address(check, &host, what, ret_addr) < 0)
+		return -EINVAL;
+	*ret_port = parse_port(colon + 1);
+	return 0;
+}
+
+static void read_listen(struct sp_check *check, const struct sp_node *node,
+			struct sp_machine *machine)
+{
+	sp_machine_read_address_port(check, node, "\"listen\"",
+				     "\"0.0.0.0:443\" or \"[::]:443\"", &machine->portal_listen,
+				     &machine->portal_port);
 }
 
 /* Is this an origin, https://host or https://host:port? A path is refused, because the portal has

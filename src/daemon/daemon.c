@@ -447,7 +447,7 @@ static void daemon_stop(struct sp_daemon *daemon)
 	sp_control_close(daemon->control);
 	sp_apply_drop(&daemon->applies);
 	sp_again_done(&daemon->applies);
-	sp_feeds_done(&daemon->feeds);
+	sp_origins_done(&daemon->origins);
 	sp_works_end(&daemon->works);
 	sp_recorder_close(&daemon->recorder);
 	sp_engine_close(&daemon->engine);

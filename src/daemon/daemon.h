@@ -20,7 +20,7 @@
 #include "daemon/control/control.h"
 #include "daemon/control/works.h"
 #include "daemon/engine/engine.h"
-#include "daemon/facts/feeds.h"
+#include "daemon/facts/origins.h"
 #include "daemon/health/drift.h"
 #include "daemon/health/health.h"
 #include "daemon/health/portal.h"
@@ -85,7 +85,7 @@ struct sp_daemon {
 	struct sp_recorder recorder;
 	struct sp_events events;
 	struct sp_revisions revisions;
-	struct sp_feeds feeds;
+	struct sp_origins origins;
 	bool is_lock_open;
 	struct sp_applies applies;
 	struct sp_works works;

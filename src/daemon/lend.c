@@ -259,7 +259,7 @@ static void lend_applies(struct sp_daemon *daemon)
 	applies->farewell = &daemon->farewell;
 	applies->recorder = &daemon->recorder;
 	applies->revisions = &daemon->revisions;
-	applies->feeds = &daemon->feeds;
+	applies->origins = &daemon->origins;
 	applies->warnings = &daemon->warnings;
 	applies->is_lock_open = &daemon->is_lock_open;
 	applies->is_stopping = &daemon->is_stopping;
@@ -274,15 +274,28 @@ static void feeds_changed(void *arg)
 	sp_apply_restage_paced(arg, "a feed changed");
 }
 
-static void lend_feeds(struct sp_daemon *daemon)
+static void names_changed(void *arg)
 {
-	struct sp_feeds *feeds = &daemon->feeds;
+	sp_apply_restage_paced(arg, "a name has other addresses");
+}
+
+static void lend_origins(struct sp_daemon *daemon)
+{
+	struct sp_feeds *feeds = &daemon->origins.feeds;
+	struct sp_dns_names *names = &daemon->origins.names;
 
 	feeds->loop = daemon->loop;
 	feeds->paths = &daemon->paths;
 	feeds->warnings = &daemon->warnings;
 	feeds->changed = feeds_changed;
 	feeds->arg = &daemon->applies;
+	names->loop = daemon->loop;
+	names->paths = &daemon->paths;
+	names->warnings = &daemon->warnings;
+	names->machine = &daemon->machine;
+	names->gateway = &daemon->host.gateway;
+	names->changed = names_changed;
+	names->arg = &daemon->applies;
 }
 
 static void lend_ops(struct sp_daemon *daemon)
@@ -308,7 +321,7 @@ static void lend_ops(struct sp_daemon *daemon)
 		.health = &daemon->health,
 		.targets = &daemon->targets,
 		.applies = &daemon->applies,
-		.feeds = &daemon->feeds,
+		.origins = &daemon->origins,
 		.works = &daemon->works,
 		.bans = &daemon->bans,
 		.is_lock_open = &daemon->is_lock_open,
@@ -326,7 +339,7 @@ void sp_daemon_lend(struct sp_daemon *daemon)
 	lend_targets(daemon);
 	lend_homes(daemon);
 	lend_machine(daemon);
-	lend_feeds(daemon);
+	lend_origins(daemon);
 	lend_applies(daemon);
 	lend_ops(daemon);
 }

@@ -29,8 +29,13 @@ static bool same_prefixes(const struct sp_prefix *a, size_t a_count, const struc
 
 static bool same_source(const struct sp_network *a, const struct sp_network *b)
 {
+	if (a->host_count != b->host_count)
+		return false;
+	for (size_t i = 0; i < a->host_count; i++)
+		if (!same_text(a->hosts[i], b->hosts[i]))
+			return false;
 	return a->kind == b->kind && same_text(a->file, b->file) && a->max_age_s == b->max_age_s &&
-	       a->on_stale == b->on_stale;
+	       a->on_stale == b->on_stale && a->ttl_min_s == b->ttl_min_s;
 }
 
 static bool same_network(const struct sp_policy *before, const struct sp_network *a,

@@ -56,6 +56,9 @@ static void network_done(struct sp_network *network)
 	free(network->parts);
 	free(network->except_parts);
 	free(network->file);
+	for (size_t i = 0; i < network->host_count; i++)
+		free(network->hosts[i]);
+	free(network->hosts);
 }
 
 static void session_done(struct sp_fixture_session *session)
@@ -70,9 +73,9 @@ static void session_done(struct sp_fixture_session *session)
 static void fixtures_done(struct sp_fixtures *fixtures)
 {
 	sp_gateway_done(&fixtures->gateway);
-	for (size_t i = 0; i < fixtures->feed_count; i++)
-		free(fixtures->feeds[i].in);
-	free(fixtures->feeds);
+	for (size_t i = 0; i < fixtures->held_count; i++)
+		free(fixtures->held[i].in);
+	free(fixtures->held);
 	for (size_t i = 0; i < fixtures->session_count; i++)
 		session_done(&fixtures->sessions[i]);
 	free(fixtures->sessions);

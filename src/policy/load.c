@@ -220,6 +220,8 @@ static void load_sections(struct sp_loader *loader)
 	load_all(loader, SP_SECTION_PEOPLE, sp_add_people_providers);
 	load_all(loader, SP_SECTION_NETWORKS, sp_load_networks);
 	sp_resolve_networks(loader);
+	sp_symbols_sort(&loader->hosts);
+	report_doubles(loader, &loader->hosts, "the name", ": name that network instead");
 	add_builtin_networks(loader);
 	load_all(loader, SP_SECTION_SERVICES, sp_load_services);
 	sp_resolve_services(loader);
@@ -314,6 +316,7 @@ static void loader_done(struct sp_loader *loader)
 	sp_symbols_done(&loader->people);
 	sp_symbols_done(&loader->roles);
 	sp_symbols_done(&loader->networks);
+	sp_symbols_done(&loader->hosts);
 	sp_symbols_done(&loader->services);
 	sp_symbols_done(&loader->limits);
 	sp_symbols_done(&loader->schedules);

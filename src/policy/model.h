@@ -62,6 +62,7 @@ struct sp_role {
 enum sp_network_kind {
 	SP_NETWORK_FIXED, /* its addresses are in the text */
 	SP_NETWORK_FEED,  /* those of a list in a file */
+	SP_NETWORK_DNS,   /* those that names have in the DNS */
 };
 
 /* X(identifier, "word", "meaning"): what becomes of a feed that is older than it may be. */
@@ -78,13 +79,15 @@ enum sp_on_stale {
 };
 
 #define SP_NETWORK_PARTS_MAX 1000u
+#define SP_HOSTS_MAX 1000u /* names of all networks by DNS */
 
 /* A set of addresses: in some `in` or `parts`, in no `except` nor `except_parts`. A fixed one is
  * never empty. Built-in networks (`internet`, `bogons`) stand here too, with is_builtin. A literal
  * prefix in a rule is a network without a name.
  *
- * What a file holds is known at a moment only (addresses/filled.h): a network by file has no prefix
- * here, and networks made of it name it as a part. */
+ * What a file holds, and which addresses a name has, is known at a moment only
+ * (addresses/filled.h): a network by either has no prefix here, and networks made of it name it as
+ * a part. */
 struct sp_network {
 	char *name; /* NULL: a literal */
 	bool is_builtin;
@@ -99,9 +102,14 @@ struct sp_network {
 	uint32_t *except_parts;
 	size_t except_part_count;
 	uint32_t part_total; /* of both, with theirs and so on; at most SP_NETWORK_PARTS_MAX */
-	int64_t max_age_s;   /* FEED: how old the file may be; 0: any age */
+	/* FEED: how old the file may be; 0: any age. DNS: how long an address counts after the last
+	 * answer that had it. */
+	int64_t max_age_s;
 	char *file;          /* FEED: absolute, or below the gateway's folder of feeds */
 	enum sp_on_stale on_stale;
+	char **hosts; /* DNS: names in lower case, each in one network of the policy only */
+	size_t host_count;
+	int64_t ttl_min_s; /* DNS: what is asked again no sooner than that */
 };
 
 /* Does the text say all of its addresses? */
@@ -331,8 +339,8 @@ struct sp_fixture_session {
 	struct sp_place place;
 };
 
-/* What a network by file holds. */
-struct sp_fixture_feed {
+/* What a network by file holds, or a name of one by DNS. */
+struct sp_fixture_held {
 	uint32_t network;
 	struct sp_place place;
 	struct sp_prefix *in;
@@ -342,8 +350,8 @@ struct sp_fixture_feed {
 struct sp_fixtures {
 	int64_t now_s; /* Unix time; INT64_MIN: not given */
 	struct sp_gateway gateway;
-	struct sp_fixture_feed *feeds;
-	size_t feed_count;
+	struct sp_fixture_held *held;
+	size_t held_count;
 	struct sp_fixture_session *sessions;
 	size_t session_count;
 };
@@ -423,7 +431,7 @@ struct sp_policy {
 	struct sp_policy *text;
 };
 
-/* The policy as its text says it: without what files hold at some moment. */
+/* The policy as its text says it: without what files and names hold at some moment. */
 static inline const struct sp_policy *sp_policy_text(const struct sp_policy *policy)
 {
 	return policy->text ? policy->text : policy;

@@ -55,6 +55,9 @@ int sp_read_rate(struct sp_check *check, const struct sp_node *node, const char 
  * reported. */
 const char *sp_read_user(struct sp_check *check, const struct sp_node *node, const char *what);
 const char *sp_read_group(struct sp_check *check, const struct sp_node *node, const char *what);
+/* A whole name in the DNS, in lower case and without a dot at its end: labels of letters, digits, -
+ * and _, at least two. Borrowed from the document; NULL: reported. */
+const char *sp_read_domain(struct sp_check *check, const struct sp_node *node, const char *what);
 /* The base64 text of 32 bytes, as `wg` writes keys. */
 int sp_read_key(struct sp_check *check, const struct sp_node *node, const char *what,
 		uint8_t ret_key[32]);

@@ -29,7 +29,9 @@ void words_drop(struct words *words, uint32_t n);
 struct world_network {
 	char name[16];
 	struct words in, except;
-	bool is_listed; /* `in` is a list in a file, which the fixtures stand for */
+	/* `in` is not in the policy: its hosts are what a name has in the DNS, the others are a list in
+	 * a file; the fixtures say both */
+	bool is_listed;
 };
 
 struct world_service {

@@ -154,6 +154,51 @@ static void put_people(FILE *out, uint32_t n, uint32_t users)
 	fputs(" ]\n", out);
 }
 
+/* A single address, as 10.0.0.1/32 or 2001:db8::1/128. */
+static bool is_host(const char *word)
+{
+	return strcmp(strchr(word, '/'), strchr(word, ':') ? "/128" : "/32") == 0;
+}
+
+/* Of a listed network: what a file has of it, or its hosts, which a name has. */
+static struct words origin_words(const struct world_network *network, bool is_of_names)
+{
+	struct words words = { 0 };
+
+	for (uint32_t i = 0; i < network->in.count; i++) {
+		const char *word = network->in.item[i];
+
+		if (is_host(word) != is_of_names)
+			continue;
+		if (is_of_names)
+			words_add(&words, "%.*s", (int)strcspn(word, "/"), word);
+		else
+			words_add(&words, "%s", word);
+	}
+	return words;
+}
+
+static void put_origins(FILE *out, const struct world_network *network)
+{
+	if (!network->is_listed)
+		return;
+	if (origin_words(network, false).count)
+		fprintf(out, "  %s-list: { file: %s.netset }\n", network->name, network->name);
+	if (origin_words(network, true).count)
+		fprintf(out, "  %s-name: { dns: %s.example.org }\n", network->name, network->name);
+}
+
+static void put_origin_names(FILE *out, const struct world_network *network)
+{
+	struct words words = { 0 };
+
+	if (origin_words(network, false).count)
+		words_add(&words, "%s-list", network->name);
+	if (origin_words(network, true).count)
+		words_add(&words, "%s-name", network->name);
+	put_words(out, &words);
+}
+
 static void put_names(FILE *out, const struct world_policy *policy)
 {
 	fputs("sallyport: 1\n", out);
@@ -171,12 +216,10 @@ static void put_names(FILE *out, const struct world_policy *policy)
 	for (uint32_t i = 0; i < policy->network_count; i++) {
 		const struct world_network *network = &policy->networks[i];
 
-		if (network->is_listed)
-			fprintf(out, "  %s-list: { file: %s.netset }\n", network->name,
-				network->name);
+		put_origins(out, network);
 		fprintf(out, "  %s: { in: ", network->name);
 		if (network->is_listed)
-			fprintf(out, "%s-list", network->name);
+			put_origin_names(out, network);
 		else
 			put_words(out, &network->in);
 		if (policy->networks[i].except.count) {
@@ -196,16 +239,21 @@ static void put_names(FILE *out, const struct world_policy *policy)
 		fprintf(out, "limits:\n  l0: { %s }\n", policy->limit);
 }
 
-static void put_feeds(FILE *out, const struct world_policy *policy)
+/* What the files hold, or @is_of_names: which addresses the names have. */
+static void put_held(FILE *out, const struct world_policy *policy, bool is_of_names)
 {
 	bool is_first = true;
 
 	for (uint32_t i = 0; i < policy->network_count; i++) {
-		if (!policy->networks[i].is_listed)
+		const struct world_network *network = &policy->networks[i];
+		const struct words words = origin_words(network, is_of_names);
+
+		if (!network->is_listed || !words.count)
 			continue;
-		fprintf(out, "%s    %s-list: ", is_first ? "  feeds:\n" : "",
-			policy->networks[i].name);
-		put_words(out, &policy->networks[i].in);
+		if (is_first)
+			fputs(is_of_names ? "  dns:\n" : "  feeds:\n", out);
+		fprintf(out, is_of_names ? "    %s.example.org: " : "    %s-list: ", network->name);
+		put_words(out, &words);
 		fputc('\n', out);
 		is_first = false;
 	}
@@ -295,7 +343,8 @@ void world_print_policy(const struct world *world, unsigned revision, FILE *out)
 	for (uint32_t i = 0; world_has_forwards(policy) && i < policy->forward_count; i++)
 		put_forward(out, &policy->forwards[i], i);
 	put_fixtures(out, world);
-	put_feeds(out, policy);
+	put_held(out, policy, false);
+	put_held(out, policy, true);
 }
 
 void world_print_rest(const struct equiv_case *test, FILE *out)

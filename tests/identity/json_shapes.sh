@@ -42,7 +42,7 @@ sed -i 's/tunnel: vpn0/&, unmanaged: [guest0, guest1]/' "$LAB_ROOT/etc/sallyport
 lab_provider_file corp "$LAB_IDP" # nobody is there
 bot=$(key)
 {
-	lab_people_policy | sed "s|^networks:|  bot: { match: [ {peer-key: \"$bot\"} ] }\n  idle: { match: [ {idp: corp, group: idle} ] }\n&\n  listed: { file: listed.netset }|
+	lab_people_policy | sed "s|^networks:|  bot: { match: [ {peer-key: \"$bot\"} ] }\n  idle: { match: [ {idp: corp, group: idle} ] }\n&\n  listed: { file: listed.netset }\n  named: { dns: named.corp.example }|
 		s|^edge:|&\n  drop: listed|"
 	cat <<-'YAML'
 		  - { name: unused, deny: {from: contractor, to: git} }
@@ -60,6 +60,8 @@ sed 's/tcp.80, icmp/tcp\/81, tcp\/80, icmp/; s/^sallyport: 1/&\nsettings: { reje
 sed 's/expect: allow, rule: eng-git/only: none/; s/, service: tcp.80, only/, only/' "$LAB_DIR/policy.yaml" >"$LAB_DIR/only.yaml"
 mkdir -p "$LAB_ROOT/etc/sallyport/feeds"
 echo 198.51.100.0/24 >"$LAB_ROOT/etc/sallyport/feeds/listed.netset"
+mkdir -p "$LAB_ROOT/var/lib/sallyport/dns" # known, and good for so long that nobody is asked
+printf 'sallyport-dns 1\nasked %s ttl 86400\n10.30.7.7 %s\n' "$(date +%s)" "$(date +%s)" >"$LAB_ROOT/var/lib/sallyport/dns/named.corp.example"
 touch "$SEEN"
 # a capture, and a saved token with its keys: those of the command line's tests
 /usr/bin/python3 - "$LAB_DIR" "$lab_top/tests/unit/cli" <<-'PY'

@@ -13,7 +13,7 @@
 #include "daemon/base/pace.h"
 #include "daemon/base/warnings.h"
 #include "daemon/control/control.h"
-#include "daemon/facts/feeds.h"
+#include "daemon/facts/origins.h"
 #include "daemon/host/homes.h"
 #include "daemon/host/host.h"
 #include "daemon/machine/network.h"
@@ -49,7 +49,7 @@ struct sp_applies {
 	struct sp_farewell *farewell;
 	struct sp_recorder *recorder;
 	struct sp_revisions *revisions;
-	struct sp_feeds *feeds;
+	struct sp_origins *origins;
 	struct sp_warnings *warnings;
 	bool *is_lock_open;
 	bool *is_stopping, *is_detached; /* a detach sets both */

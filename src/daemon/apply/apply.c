@@ -30,7 +30,8 @@ static void apply_free(struct sp_apply *apply)
 	sp_revisions_drop_staged(apply->applies->revisions);
 	sp_revision_free(apply->next);
 	sp_policy_free(apply->policy);
-	sp_feed_set_done(&apply->feeds);
+	sp_origin_set_done(&apply->origins);
+	sp_gateway_done(&apply->gateway);
 	sp_diagnostics_done(&apply->diagnostics);
 	json_decrefp(&apply->details);
 	json_decrefp(&apply->lost);

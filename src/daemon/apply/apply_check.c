@@ -56,14 +56,23 @@ static int check_fit(struct sp_apply *apply)
  * applied. */
 static int check_begin(struct sp_apply *apply)
 {
+	int r = apply->files.count
+			? sp_gateway_copy(&apply->applies->host->gateway, &apply->gateway)
+			: 0;
+
+	if (r < 0)
+		return sp_apply_fail(apply, r, "failed", 1, "out of memory");
 	return apply->files.count || apply->reload;
 }
 
 /* A start runs with what there is of them. */
-static int read_feeds(struct sp_apply *apply)
+static int read_origins(struct sp_apply *apply)
 {
-	return sp_feed_set_load(apply->applies->paths, &apply->policy, &apply->feeds,
-				apply->is_request ? &apply->diagnostics : NULL);
+	const struct sp_origin_ways ways = { apply->applies->paths, &apply->gateway,
+					     (*apply->applies->machine)->dns_servers };
+
+	return sp_origin_set_load(&ways, &apply->policy, &apply->origins,
+				  apply->is_request ? &apply->diagnostics : NULL);
 }
 
 static void check_work(struct sp_apply *apply)
@@ -83,7 +92,7 @@ static void check_work(struct sp_apply *apply)
 	if (r == 0)
 		r = sp_policy_number_rules(apply->policy, NULL, NULL);
 	if (r == 0)
-		r = read_feeds(apply);
+		r = read_origins(apply);
 	if (r == 0 && apply->is_request)
 		r = sp_reach_lint(apply->policy, *apply->applies->machine, &apply->diagnostics);
 	if (r == 0 && apply->is_request)

@@ -66,13 +66,13 @@ static int number_rules(struct sp_apply *apply)
 		     : 0;
 }
 
-/* The policy that runs, for the machine and with what its feeds hold now. */
+/* The policy that runs, for the machine and with what its origins hold now. */
 static int make_again(struct sp_applies *applies, const struct sp_facts *facts,
 		      struct sp_revision **ret_revision)
 {
 	struct sp_policy *policy;
-	int r = sp_feed_set_fill(&applies->feeds->running, applies->revisions->running->policy,
-				 sp_clock_realtime_ns(), &policy);
+	int r = sp_origins_fill(applies->origins, applies->revisions->running->policy,
+				&applies->host->gateway, &policy);
 
 	return r < 0 ? r : sp_revision_new(policy, &applies->host->gateway, facts, ret_revision);
 }

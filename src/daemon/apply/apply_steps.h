@@ -56,8 +56,9 @@ struct sp_apply {
 	 * was checked */
 	struct sp_files files;
 	struct sp_diagnostics diagnostics;
-	struct sp_policy *policy; /* with what its feeds hold; until the revision has it */
-	struct sp_feed_set feeds; /* of the policy that was read, until it runs */
+	struct sp_policy *policy; /* with what its origins hold; until the revision has it */
+	struct sp_origin_set origins; /* of the policy that was read, until it runs */
+	struct sp_gateway gateway;    /* as it was when the policy was read */
 	struct sp_revision *next; /* until it is staged */
 	uint32_t *numbers;        /* of the rules, by their order in the policy */
 	size_t numbered;          /* how many of them are known */

@@ -81,7 +81,8 @@ static int switch_begin(struct sp_apply *apply)
 	}
 	sp_revisions_switched(applies->revisions, apply->request.confirm.wait_s != 0);
 	if (apply->files.count)
-		sp_feeds_switch(applies->feeds, &apply->feeds, apply->request.confirm.wait_s != 0);
+		sp_origins_switch(applies->origins, &apply->origins,
+				  apply->request.confirm.wait_s != 0);
 	return 0;
 }
 

@@ -163,7 +163,7 @@ static void settle_confirmed(struct sp_applies *applies)
 	if (r < 0)
 		sp_log_error("the former revision is still kept: %s", error.text);
 	sp_revisions_drop_former(applies->revisions);
-	sp_feeds_drop_former(applies->feeds);
+	sp_origins_drop_former(applies->origins);
 	applies->passed(applies->arg, "confirm-dropped");
 	sp_log_note("generation %s is confirmed", pending->generation);
 	record(applies, SP_AUDIT_CONFIRM, NULL);
@@ -212,7 +212,7 @@ static void settle_reverted(struct sp_applies *applies)
 			return; /* the next look tries again */
 	}
 	if (applies->revisions->former)
-		sp_feeds_return(applies->feeds);
+		sp_origins_return(applies->origins);
 	sp_revisions_returned(applies->revisions);
 	applies->passed(applies->arg, "revert-followed");
 	say_reverted(applies);

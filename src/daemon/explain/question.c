@@ -8,7 +8,7 @@
 
 #include "base/array.h"
 #include "daemon/access/deadlines.h"
-#include "daemon/facts/feeds.h"
+#include "daemon/facts/origins.h"
 #include "io/files/zoneinfo.h"
 #include "io/loop/clock.h"
 
@@ -194,17 +194,18 @@ static bool question_agree(const struct sp_question *question)
 /* ---- the work ---- */
 
 /* Every name of a former generation has its number in the database already; here only what a number
- * stands for counts. What its feeds held then nobody knows: they hold what they hold now. */
+ * stands for counts. What its origins held then nobody knows: they hold what they hold now. */
 static int load_policy(struct sp_question *question)
 {
 	__sp_cleanup(sp_diagnostics_done) struct sp_diagnostics diagnostics = { 0 };
-	__sp_cleanup(sp_feed_set_done) struct sp_feed_set feeds = { 0 };
+	__sp_cleanup(sp_origin_set_done) struct sp_origin_set origins = { 0 };
+	const struct sp_origin_ways ways = { question->ops->paths, &question->gateway, NULL };
 	int r = sp_policy_load_files(question->files.list, question->files.count, &sp_zoneinfo,
 				     &question->policy, &diagnostics);
 
 	if (r == 0)
 		r = sp_policy_number_rules(question->policy, NULL, NULL);
-	return r < 0 ? r : sp_feed_set_load(question->ops->paths, &question->policy, &feeds, NULL);
+	return r < 0 ? r : sp_origin_set_load(&ways, &question->policy, &origins, NULL);
 }
 
 static void question_make(void *arg)

@@ -15,7 +15,6 @@
 #include "io/log/log.h"
 #include "io/loop/clock.h"
 #include "policy/addresses/filled.h"
-#include "policy/checks/lint_feeds.h"
 #include "yaml/load.h"
 
 #define LOOK_NS (2 * SP_SECOND_NS) /* between two rounds */
@@ -129,8 +128,8 @@ static int read_feed(const struct sp_paths *paths, struct sp_feed *feed)
 	return r;
 }
 
-static int read_feeds(const struct sp_paths *paths, const struct sp_policy *policy,
-		      struct sp_feed_set *set)
+int sp_feed_set_load(const struct sp_paths *paths, const struct sp_policy *policy,
+		     struct sp_feed_set *set)
 {
 	int r = 0;
 
@@ -154,15 +153,11 @@ static struct sp_feed *find_feed(const struct sp_feed_set *set, const char *name
 	return NULL;
 }
 
-int sp_feed_set_fill(const struct sp_feed_set *set, struct sp_policy *policy, int64_t now_ns,
-		     struct sp_policy **ret_policy)
+size_t sp_feed_set_list(const struct sp_feed_set *set, const struct sp_policy *text, int64_t now_ns,
+			struct sp_fact_network *facts)
 {
-	__sp_free struct sp_fact_network *facts = calloc(set->count + 1, sizeof(*facts));
-	const struct sp_policy *text = sp_policy_text(policy);
 	size_t count = 0;
 
-	if (!facts)
-		return -ENOMEM;
 	for (uint32_t i = 0; i < text->network_count && count < set->count; i++) {
 		const struct sp_network *network = &text->networks[i];
 		const struct sp_feed *feed =
@@ -172,7 +167,7 @@ int sp_feed_set_fill(const struct sp_feed_set *set, struct sp_policy *policy, in
 			continue;
 		facts[count++] = (struct sp_fact_network){ i, feed->list.items, feed->list.count };
 	}
-	return sp_policy_fill(policy, facts, count, ret_policy);
+	return count;
 }
 
 static void check_feed(struct sp_check *check, const struct sp_feed *feed, int64_t now_ns)
@@ -193,36 +188,10 @@ static void check_feed(struct sp_check *check, const struct sp_feed *feed, int64
 			feed->on_stale == SP_ON_STALE_EMPTY ? ": it holds nothing" : "");
 }
 
-static int check_feeds(const struct sp_feed_set *set, const struct sp_policy *policy,
-		       int64_t now_ns, struct sp_diagnostics *diagnostics)
+void sp_feed_set_check(const struct sp_feed_set *set, int64_t now_ns, struct sp_check *check)
 {
-	struct sp_check check = sp_check_of(policy->paths, diagnostics);
-	const size_t had = diagnostics->error_count;
-
 	for (size_t i = 0; i < set->count; i++)
-		check_feed(&check, &set->items[i], now_ns);
-	sp_diagnostics_sort(diagnostics);
-	if (check.no_memory)
-		return -ENOMEM;
-	return diagnostics->error_count > had ? -EINVAL : 0;
-}
-
-int sp_feed_set_load(const struct sp_paths *paths, struct sp_policy **policy,
-		     struct sp_feed_set *set, struct sp_diagnostics *diagnostics)
-{
-	const int64_t now_ns = sp_clock_realtime_ns();
-	struct sp_policy *filled;
-	int r = read_feeds(paths, *policy, set);
-
-	if (r == 0 && diagnostics)
-		r = check_feeds(set, *policy, now_ns, diagnostics);
-	if (r == 0)
-		r = sp_feed_set_fill(set, *policy, now_ns, &filled);
-	if (r < 0)
-		return r;
-	sp_policy_free(*policy);
-	*policy = filled;
-	return diagnostics ? sp_policy_lint_feeds(filled, diagnostics) : 0;
+		check_feed(check, &set->items[i], now_ns);
 }
 
 /* ---- following those of the running policy ---- */

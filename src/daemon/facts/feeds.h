@@ -10,6 +10,7 @@
 #include "io/loop/job.h"
 #include "policy/model.h"
 
+struct sp_fact_network;
 struct sp_paths;
 struct sp_warnings;
 
@@ -33,19 +34,21 @@ struct sp_feed_set {
 	size_t count;
 };
 
-/* Read the feeds of the policy at *@policy, and fill it: the one of the text is given up. For a
- * thread beside the loop. @diagnostics NULL: an empty list will do. Else what is wrong with each
- * file is reported there, at its network. The caller runs _done in every case. Returns 0; -EINVAL
- * the policy is to be refused: a feed is stale and says so, or has no list at all; -ENOMEM. */
-int sp_feed_set_load(const struct sp_paths *paths, struct sp_policy **policy,
-		     struct sp_feed_set *set, struct sp_diagnostics *diagnostics);
+/* Read the feeds of @policy. For a thread beside the loop. The caller runs _done in every case.
+ * Returns 0; -ENOMEM. */
+int sp_feed_set_load(const struct sp_paths *paths, const struct sp_policy *policy,
+		     struct sp_feed_set *set);
 /* Free what it holds; empty afterwards. */
 void sp_feed_set_done(struct sp_feed_set *set);
+/* Report at its network what is wrong with each at @now_ns of UTC: an error where the policy is to
+ * be refused, since a feed is stale and says so, or has no list at all. */
+void sp_feed_set_check(const struct sp_feed_set *set, int64_t now_ns, struct sp_check *check);
+/* List what the networks of @text hold at @now_ns of UTC; a stale one that is to be empty holds
+ * nothing. @facts: room for one of each; their prefixes stay the set's. Returns how many there
+ * are. */
+size_t sp_feed_set_list(const struct sp_feed_set *set, const struct sp_policy *text, int64_t now_ns,
+			struct sp_fact_network *facts);
 
-/* @policy with what its feeds hold at @now_ns of UTC, as sp_policy_fill makes it. A stale one that
- * is to be empty holds nothing. Returns 0; -ENOMEM. */
-int sp_feed_set_fill(const struct sp_feed_set *set, struct sp_policy *policy, int64_t now_ns,
-		     struct sp_policy **ret_policy);
 struct sp_feeds {
 	/* what they stand on, lent by the daemon */
 	struct sp_loop *loop;

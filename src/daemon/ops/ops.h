@@ -55,7 +55,7 @@ struct sp_ops {
 	struct sp_health *health;
 	struct sp_targets *targets;
 	struct sp_applies *applies;
-	struct sp_feeds *feeds;
+	struct sp_origins *origins;
 	struct sp_works *works;
 	struct sp_bans *bans;
 	const bool *is_lock_open, *is_memory_locked;

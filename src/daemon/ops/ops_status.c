@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/units.h"
+#include "daemon/facts/origins.h"
 #include "daemon/ops/look.h"
 #include "daemon/ops/ops.h"
 #include "io/files/files.h"
@@ -300,6 +302,36 @@ static json_t *list_feeds(const struct sp_feed_set *feeds)
 	return list;
 }
 
+/* The names in the DNS that networks of the running policy are made of. */
+static json_t *list_names(const struct sp_dns_set *names)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < names->count; i++) {
+		const struct sp_dns_name *name = &names->items[i];
+		json_t *addresses = json_array();
+		char text[SP_ADDR_TEXT_MAX];
+
+		for (size_t n = 0; n < name->count; n++)
+			json_array_append_new(addresses,
+					      json_string(sp_addr_format(&name->addresses[n].addr,
+									 text)));
+		json_array_append_new(
+			list,
+			json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "network",
+				  name->network, "name", name->name, "state",
+				  sp_dns_state_word(name->state), "addresses", addresses, "ttl",
+				  name->has_ttl ? json_integer(name->ttl_s) : json_null(), "asked",
+				  sp_json_time(name->asked_s * SP_NS_PER_S), "until",
+				  name->count ? sp_json_time(sp_dns_name_last_ends_s(name) *
+							     SP_NS_PER_S)
+					      : json_null(),
+				  "fault",
+				  *name->fault ? sp_json_of_text(name->fault) : json_null()));
+	}
+	return list;
+}
+
 static const char *find_state(struct sp_ops *ops)
 {
 	if (ops->warnings->count)
@@ -379,10 +411,11 @@ void sp_op_status(struct sp_ops *ops, struct sp_client *client, const struct sp_
 			    json_boolean(sp_lock_is_held(ops->paths->watchdog_lock)));
 	json_object_update_new(status, sp_json_snapshot(snapshot));
 	json_object_update_new(status,
-			       json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "engine",
+			       json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "engine",
 					 describe_engine(ops, snapshot), "portal",
 					 sp_portal_describe(ops->portal), "feeds",
-					 list_feeds(&ops->feeds->running), "forwards",
+					 list_feeds(&ops->origins->feeds.running), "names",
+					 list_names(&ops->origins->names.running), "forwards",
 					 sp_targets_list(ops->targets), "warnings",
 					 list_warnings(ops), "drift", sp_drift_list(ops->drifts)));
 	sp_client_reply(client, status);

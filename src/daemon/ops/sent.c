@@ -2,9 +2,12 @@
 #include "daemon/ops/sent.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/err.h"
-#include "daemon/facts/feeds.h"
+#include "daemon/facts/origins.h"
+#include "daemon/host/host.h"
 #include "io/files/zoneinfo.h"
 #include "json/text.h"
 #include "judge/describe.h"
@@ -65,18 +68,27 @@ bool sp_sent_files_read(struct sp_client *client, const struct sp_request *reque
 bool sp_sent_policy_take(const struct sp_ops *ops, struct sp_client *client,
 			 const struct sp_request *request, struct sp_sent_policy *sent)
 {
+	const char *servers = (*ops->machine)->dns_servers;
 	const char *path = NULL;
 	json_t *list = NULL;
 
 	sent->plane = ops->plane;
 	sent->paths = ops->paths;
+	sent->dns_servers = servers ? strdup(servers) : NULL;
+	if (sp_gateway_copy(&ops->host->gateway, &sent->gateway) < 0 ||
+	    (servers && !sent->dns_servers)) {
+		sp_client_fail(client, "failed", 1, NULL, "out of memory");
+		return false;
+	}
 	return sp_op_unpack(client, request, "{s?s, s?o}", "path", &path, "files", &list) &&
 	       sp_sent_files_read(client, request, path, list, &sent->files);
 }
 
 int sp_sent_policy_read(struct sp_sent_policy *sent)
 {
-	__sp_cleanup(sp_feed_set_done) struct sp_feed_set feeds = { 0 };
+	__sp_cleanup(sp_origin_set_done) struct sp_origin_set origins = { 0 };
+	const struct sp_origin_ways ways = { sent->paths, &sent->gateway,
+					     sent->dns_servers };
 	int r = sp_policy_load_files(sent->files.list, sent->files.count, &sp_zoneinfo,
 				     &sent->policy, &sent->diagnostics);
 
@@ -85,7 +97,7 @@ int sp_sent_policy_read(struct sp_sent_policy *sent)
 	if (r == 0)
 		r = sp_plane_try(sent->plane, sent->policy, &sent->diagnostics);
 	if (r == 0)
-		r = sp_feed_set_load(sent->paths, &sent->policy, &feeds, &sent->diagnostics);
+		r = sp_origin_set_load(&ways, &sent->policy, &origins, &sent->diagnostics);
 	sent->read = r;
 	return r;
 }
@@ -109,4 +121,6 @@ void sp_sent_policy_done(struct sp_sent_policy *sent)
 	sp_policy_free(sent->policy);
 	sp_diagnostics_done(&sent->diagnostics);
 	sp_files_done(&sent->files);
+	sp_gateway_done(&sent->gateway);
+	free(sent->dns_servers);
 }

@@ -155,13 +155,13 @@ int sp_policy_fill(struct sp_policy *given, const struct sp_fact_network *facts,
 int sp_policy_fill_fixtures(struct sp_policy *policy, struct sp_policy **ret_policy)
 {
 	const struct sp_fixtures *fixtures = &policy->fixtures;
-	__sp_free struct sp_fact_network *facts = calloc(fixtures->feed_count + 1, sizeof(*facts));
+	__sp_free struct sp_fact_network *facts = calloc(fixtures->held_count + 1, sizeof(*facts));
 
 	if (!facts)
 		return -ENOMEM;
-	for (size_t i = 0; i < fixtures->feed_count; i++)
+	for (size_t i = 0; i < fixtures->held_count; i++)
 		facts[i] =
-			(struct sp_fact_network){ fixtures->feeds[i].network, fixtures->feeds[i].in,
-						  fixtures->feeds[i].count };
-	return sp_policy_fill(policy, facts, fixtures->feed_count, ret_policy);
+			(struct sp_fact_network){ fixtures->held[i].network, fixtures->held[i].in,
+						  fixtures->held[i].count };
+	return sp_policy_fill(policy, facts, fixtures->held_count, ret_policy);
 }

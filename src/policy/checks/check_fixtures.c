@@ -17,7 +17,7 @@ static const struct sp_key fixture_keys[] = {
 	[SELF] = { "self", SP_KEY_OPTIONAL },
 	[INTERFACES] = { "interfaces", SP_KEY_OPTIONAL },
 	[SESSIONS] = { "sessions", SP_KEY_OPTIONAL },
-	[DNS] = { "dns", SP_KEY_LATER },
+	[DNS] = { "dns", SP_KEY_OPTIONAL },
 	[FEEDS] = { "feeds", SP_KEY_OPTIONAL },
 };
 
@@ -290,6 +290,8 @@ void sp_load_fixtures(struct sp_loader *loader)
 		add_default_interfaces(loader);
 	if (values[FEEDS])
 		sp_load_fixture_feeds(loader, values[FEEDS]);
+	if (values[DNS])
+		sp_load_fixture_dns(loader, values[DNS]);
 	for (size_t i = 0; i < loader->part_count; i++)
 		if (loader->parts[i].sessions)
 			load_sessions(loader, loader->parts[i].sessions);

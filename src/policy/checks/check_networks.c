@@ -13,7 +13,7 @@ enum { IN, EXCEPT, DNS, TTL_MIN, FILE_, MAX_AGE, ON_STALE, KEY_COUNT };
 static const struct sp_key network_keys[] = {
 	[IN] = { "in", SP_KEY_OPTIONAL },
 	[EXCEPT] = { "except", SP_KEY_OPTIONAL },
-	[DNS] = { "dns", SP_KEY_LATER },
+	[DNS] = { "dns", SP_KEY_OPTIONAL },
 	[TTL_MIN] = { "ttl-min", SP_KEY_OPTIONAL },
 	[FILE_] = { "file", SP_KEY_OPTIONAL },
 	[MAX_AGE] = { "max-age", SP_KEY_OPTIONAL },
@@ -97,8 +97,8 @@ static int push_part(struct sp_loader *loader, const struct sp_node *item, uint3
 	side->network->part_total += 1 + part->part_total;
 	if (side->network->part_total > SP_NETWORK_PARTS_MAX) {
 		sp_report(&loader->check, item,
-			  "network \"%s\", written out, has more than %u networks by \"file\" and "
-			  "networks made of them; this is the first too many",
+			  "network \"%s\", written out, has more than %u networks by \"file\" or "
+			  "\"dns\" and networks made of them; this is the first too many",
 			  side->network->name, SP_NETWORK_PARTS_MAX);
 		side->network->part_total = SP_NETWORK_PARTS_MAX;
 		return -EINVAL;
@@ -220,9 +220,10 @@ static void report_strays(struct sp_loader *loader, const struct sp_node *const 
 		if (values[i] && !(allowed & 1u << i))
 			sp_report(&loader->check, values[i], "\"%s\" belongs to a network %s",
 				  network_keys[i].name,
-				  i == IN || i == EXCEPT ? where
-				  : i == TTL_MIN         ? "by \"dns\""
-				  : i == ON_STALE        ? "by \"file\""
+				  i == IN || i == EXCEPT     ? where
+				  : i == TTL_MIN             ? "by \"dns\""
+				  : i == FILE_               ? "of its own; name both in a third"
+				  : i == ON_STALE            ? "by \"file\""
 							 : "by \"dns\" or \"file\"");
 }
 
@@ -248,7 +249,7 @@ static void read_in_except(struct sp_loader *loader, const struct sp_node *body,
 		check_not_empty(loader, values[EXCEPT], network);
 }
 
-/* Each of `in` and `file` is a network of its own kind. */
+/* Each of `in`, `file` and `dns` is a network of its own kind. */
 static void read_body(struct sp_loader *loader, const struct sp_node *body,
 		      struct sp_network *network)
 {
@@ -258,9 +259,10 @@ static void read_body(struct sp_loader *loader, const struct sp_node *body,
 
 	if (r < 0)
 		return;
-	if (sp_has_key(body, "dns"))
-		return; /* reported; its other keys are not worth a report */
-	if (sp_has_key(body, "file")) {
+	if (sp_has_key(body, "dns")) {
+		report_strays(loader, values, 1u << DNS | 1u << TTL_MIN | 1u << MAX_AGE, own);
+		sp_load_dns_network(loader, values[DNS], values[TTL_MIN], values[MAX_AGE], network);
+	} else if (sp_has_key(body, "file")) {
 		report_strays(loader, values, 1u << FILE_ | 1u << MAX_AGE | 1u << ON_STALE, own);
 		sp_load_file_network(loader, values[FILE_], values[MAX_AGE], values[ON_STALE],
 				     network);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Networks whose addresses the text does not have, since a file lists them; and what fixtures say in
- * their place. */
+/* Networks whose addresses the text does not have, since a file lists them or names have them; and
+ * what fixtures say in their place. */
 #include <errno.h>
 #include <string.h>
 
@@ -11,17 +11,21 @@
 
 #define MAX_AGE_MOST_S (365 * INT64_C(86400))
 #define FILE_LEN_MAX 255u
+#define TTL_MIN_MOST_S (INT64_C(86400))
+#define DNS_MAX_AGE_MOST_S (30 * INT64_C(86400))
+#define DNS_TTL_MIN_S 60
+#define DNS_MAX_AGE_S (INT64_C(86400))
 
 /* A time span within bounds; @ret_s is left as it is where it was reported. */
-static void read_max_age(struct sp_check *check, const struct sp_node *node, int64_t *ret_s)
+static void read_span(struct sp_check *check, const struct sp_node *node, const char *what,
+		      int64_t most_s, int64_t *ret_s)
 {
 	int64_t span_s;
 
-	if (!node || sp_read_duration(check, node, "\"max-age\"", &span_s) < 0)
+	if (!node || sp_read_duration(check, node, what, &span_s) < 0)
 		return;
-	if (span_s < 1 || span_s > MAX_AGE_MOST_S)
-		sp_report(check, node, "\"max-age\" is from 1s to %lldd",
-			  (long long)(MAX_AGE_MOST_S / 86400));
+	if (span_s < 1 || span_s > most_s)
+		sp_report(check, node, "%s is from 1s to %lldd", what, (long long)(most_s / 86400));
 	else
 		*ret_s = span_s;
 }
@@ -84,7 +88,7 @@ void sp_load_file_network(struct sp_loader *loader, const struct sp_node *file,
 	int word = on_stale ? sp_read_word(check, on_stale, "\"on-stale\"", words) : -1;
 
 	network->kind = SP_NETWORK_FEED;
-	read_max_age(check, max_age, &network->max_age_s);
+	read_span(check, max_age, "\"max-age\"", MAX_AGE_MOST_S, &network->max_age_s);
 	if (on_stale && !max_age)
 		sp_report(check, on_stale,
 			  "\"on-stale\" says nothing without \"max-age\": a feed of any age is "
@@ -95,21 +99,76 @@ void sp_load_file_network(struct sp_loader *loader, const struct sp_node *file,
 		network->file = sp_copy_text(check, path);
 }
 
+/* ---- names ---- */
+
+static void add_host(struct sp_loader *loader, const struct sp_node *item,
+		     struct sp_network *network)
+{
+	struct sp_check *check = &loader->check;
+	const char *name = sp_read_domain(check, item, "\"dns\"");
+	char **room;
+
+	if (!name)
+		return;
+	if (loader->hosts.count == SP_HOSTS_MAX) {
+		sp_report(check, item,
+			  "the networks by \"dns\" have more than %u names; this is the first too "
+			  "many",
+			  SP_HOSTS_MAX);
+		return;
+	}
+	sp_symbols_add(check, &loader->hosts, item, (uint32_t)(network - loader->policy->networks));
+	room = SP_ARRAY_PUSH(network->hosts, network->host_count);
+	if (room)
+		*room = sp_copy_text(check, name);
+	else
+		check->no_memory = true;
+}
+
+void sp_load_dns_network(struct sp_loader *loader, const struct sp_node *dns,
+			 const struct sp_node *ttl_min, const struct sp_node *max_age,
+			 struct sp_network *network)
+{
+	struct sp_check *check = &loader->check;
+
+	network->kind = SP_NETWORK_DNS;
+	network->ttl_min_s = DNS_TTL_MIN_S;
+	network->max_age_s = DNS_MAX_AGE_S;
+	read_span(check, ttl_min, "\"ttl-min\"", TTL_MIN_MOST_S, &network->ttl_min_s);
+	read_span(check, max_age, "\"max-age\"", DNS_MAX_AGE_MOST_S, &network->max_age_s);
+	if (network->max_age_s < 2 * network->ttl_min_s)
+		sp_report(check, max_age ? max_age : ttl_min,
+			  "\"max-age\" is at least twice \"ttl-min\", which is %llds: else an "
+			  "address is forgotten before its name is asked again",
+			  (long long)network->ttl_min_s);
+	if (!dns || sp_read_items(check, dns, "\"dns\"") < 0)
+		return;
+	sp_for_each_item(item, dns)
+		add_host(loader, item, network);
+}
+
 /* ---- fixtures ---- */
 
-static void load_feed_items(struct sp_loader *loader, const struct sp_node *node,
-			    struct sp_fixture_feed *feed)
+static void load_items(struct sp_loader *loader, const struct sp_node *node,
+		       struct sp_fixture_held *held, bool is_of_addresses)
 {
-	if (sp_read_items(&loader->check, node, "the prefixes of a feed") < 0)
+	struct sp_check *check = &loader->check;
+
+	if (sp_read_items(check, node,
+			  is_of_addresses ? "the addresses of a name" : "the prefixes of a feed") < 0)
 		return;
 	sp_for_each_item(item, node) {
-		struct sp_prefix prefix, *room;
+		struct sp_prefix prefix = { .prefix_len = 128 }, *room;
+		struct sp_addr addr;
 
-		if (sp_read_prefix(&loader->check, item, "address", &prefix) < 0)
+		if (is_of_addresses ? sp_read_address(check, item, "an address", &addr) < 0
+				    : sp_read_prefix(check, item, "address", &prefix) < 0)
 			continue;
-		room = SP_ARRAY_PUSH(feed->in, feed->count);
+		if (is_of_addresses)
+			memcpy(prefix.addr, &addr, sizeof(prefix.addr));
+		room = SP_ARRAY_PUSH(held->in, held->count);
 		if (!room) {
-			loader->check.no_memory = true;
+			check->no_memory = true;
 			return;
 		}
 		*room = prefix;
@@ -134,7 +193,22 @@ static const struct sp_symbol *find_feed(struct sp_loader *loader, const struct 
 	return NULL;
 }
 
-void sp_load_fixture_feeds(struct sp_loader *loader, const struct sp_node *node)
+/* The name of a network by DNS; NULL: reported. */
+static const struct sp_symbol *find_host(struct sp_loader *loader, const struct sp_node *key)
+{
+	const struct sp_symbols *const tables[] = { &loader->hosts };
+	const struct sp_symbol *symbol = sp_symbols_find(&loader->hosts, key->text);
+
+	if (!symbol)
+		sp_report(&loader->check, key, "no network is made of the name %s%s",
+			  sp_show(key->text).quoted,
+			  sp_hint(&loader->check, key->text, tables, 1).text);
+	return symbol;
+}
+
+/* @example: of the mapping, for the message. */
+static void load_held(struct sp_loader *loader, const struct sp_node *node, bool is_of_addresses,
+		      const char *example)
 {
 	struct sp_fixtures *fixtures = &loader->policy->fixtures;
 	struct sp_check *check = &loader->check;
@@ -142,22 +216,34 @@ void sp_load_fixture_feeds(struct sp_loader *loader, const struct sp_node *node)
 	if (node->kind == SP_NODE_BROKEN)
 		return;
 	if (node->kind != SP_NODE_MAP || node->count == 0) {
-		sp_report(check, node, "\"feeds\" is a mapping, { drop: [198.51.100.0/24] }");
+		sp_report(check, node, "\"%s\" is a mapping, %s",
+			  is_of_addresses ? "dns" : "feeds", example);
 		return;
 	}
 	sp_map_for_each(key, value, node) {
-		const struct sp_symbol *symbol = find_feed(loader, key);
-		struct sp_fixture_feed *feed;
+		const struct sp_symbol *symbol =
+			is_of_addresses ? find_host(loader, key) : find_feed(loader, key);
+		struct sp_fixture_held *held;
 
 		if (!symbol)
 			continue;
-		feed = SP_ARRAY_PUSH(fixtures->feeds, fixtures->feed_count);
-		if (!feed) {
+		held = SP_ARRAY_PUSH(fixtures->held, fixtures->held_count);
+		if (!held) {
 			check->no_memory = true;
 			return;
 		}
-		feed->place = sp_place_of(key);
-		feed->network = symbol->index;
-		load_feed_items(loader, value, feed);
+		held->place = sp_place_of(key);
+		held->network = symbol->index;
+		load_items(loader, value, held, is_of_addresses);
 	}
+}
+
+void sp_load_fixture_feeds(struct sp_loader *loader, const struct sp_node *node)
+{
+	load_held(loader, node, false, "{ drop: [198.51.100.0/24] }");
+}
+
+void sp_load_fixture_dns(struct sp_loader *loader, const struct sp_node *node)
+{
+	load_held(loader, node, true, "{ git.corp.example: 10.30.2.9 }");
 }

@@ -209,7 +209,12 @@ static const struct sp_network *fill_network(struct sp_loader *loader, const str
 	}
 	if (loader->filled->networks[index].in_count)
 		return &loader->filled->networks[index];
-	if (network->kind != SP_NETWORK_FEED || network->file) /* else reported */
+	if (network->kind == SP_NETWORK_DNS && network->host_count)
+		sp_report(&loader->check, node,
+			  "a test to %s needs to know an address of its name: fixtures: { dns: { "
+			  "%s: 192.0.2.1 } }",
+			  sp_show(network->name).quoted, network->hosts[0]);
+	else if (network->kind == SP_NETWORK_FIXED || network->file) /* else reported */
 		sp_report(&loader->check, node,
 			  "a test to %s needs to know what its file holds: fixtures: { feeds: { "
 			  "NAME: [192.0.2.0/24] } }",

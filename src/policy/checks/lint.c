@@ -250,5 +250,6 @@ void sp_lint(struct sp_loader *loader)
 	lint_allows_within_denies(&lint);
 	lint_twins(&lint);
 	lint_limits(&lint);
+	sp_lint_hosts(loader);
 	loader->check.no_memory |= lint.overlap.no_memory;
 }

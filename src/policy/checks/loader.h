@@ -53,6 +53,7 @@ struct sp_loader {
 	const struct sp_timezone_source *zones; /* NULL: none but UTC */
 	enum sp_log log_deny, log_allow;        /* of rules that do not say it */
 	struct sp_symbols people, roles, networks, services, schedules, limits, rules, nats;
+	struct sp_symbols hosts; /* names in the DNS, by the index of their network */
 	/* of fixture sessions, by their index; the same name at two providers is two people, at one
 	 * provider two devices */
 	struct sp_symbols users;
@@ -95,8 +96,13 @@ void sp_load_schedules(struct sp_loader *loader, const struct sp_node *section);
 void sp_load_file_network(struct sp_loader *loader, const struct sp_node *file,
 			  const struct sp_node *max_age, const struct sp_node *on_stale,
 			  struct sp_network *network);
-/* `feeds` of the fixtures: what files hold in tests. */
+/* A network by DNS. Likewise. */
+void sp_load_dns_network(struct sp_loader *loader, const struct sp_node *dns,
+			 const struct sp_node *ttl_min, const struct sp_node *max_age,
+			 struct sp_network *network);
+/* `feeds` and `dns` of the fixtures: what files and names hold in tests. */
 void sp_load_fixture_feeds(struct sp_loader *loader, const struct sp_node *node);
+void sp_load_fixture_dns(struct sp_loader *loader, const struct sp_node *node);
 /* After all networks, all services are loaded: what each of them stands for. */
 void sp_resolve_networks(struct sp_loader *loader);
 void sp_resolve_services(struct sp_loader *loader);
@@ -156,7 +162,9 @@ struct sp_rule *sp_add_rule(struct sp_loader *loader, const struct sp_node *node
 /* Report rules of a policy without other errors that put two limits on the same traffic. */
 void sp_check_limit_conflicts(struct sp_loader *loader);
 
-/* Warnings about a policy without errors (lint.c). */
+/* Warnings about a policy without errors (lint.c); of them, about what stands or falls with names in
+ * the DNS. */
 void sp_lint(struct sp_loader *loader);
+void sp_lint_hosts(struct sp_loader *loader);
 
 #endif
