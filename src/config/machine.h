@@ -26,7 +26,7 @@ struct sp_machine {
 	char **unmanaged; /* interfaces.unmanaged: names, none of which is in @gateway */
 	size_t unmanaged_count;
 	uint16_t listen_port;
-	char *endpoint; /* host or host:port as written; NULL: none */
+	char *endpoint;      /* host or host:port as written; NULL: none */
 	struct sp_addr *dns; /* vpn.dns */
 	size_t dns_count;
 	/* dns.servers, as sp_resolve (io/resolve/resolve.h) takes them; NULL: the host's */

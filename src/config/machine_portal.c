@@ -74,9 +74,8 @@ int sp_machine_read_address_port(struct sp_check *check, const struct sp_node *n
 static void read_listen(struct sp_check *check, const struct sp_node *node,
 			struct sp_machine *machine)
 {
-	sp_machine_read_address_port(check, node, "\"listen\"",
-				     "\"0.0.0.0:443\" or \"[::]:443\"", &machine->portal_listen,
-				     &machine->portal_port);
+	sp_machine_read_address_port(check, node, "\"listen\"", "\"0.0.0.0:443\" or \"[::]:443\"",
+				     &machine->portal_listen, &machine->portal_port);
 }
 
 /* Is this an origin, https://host or https://host:port? A path is refused, because the portal has

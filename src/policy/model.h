@@ -105,7 +105,7 @@ struct sp_network {
 	/* FEED: how old the file may be; 0: any age. DNS: how long an address counts after the last
 	 * answer that had it. */
 	int64_t max_age_s;
-	char *file;          /* FEED: absolute, or below the gateway's folder of feeds */
+	char *file; /* FEED: absolute, or below the gateway's folder of feeds */
 	enum sp_on_stale on_stale;
 	char **hosts; /* DNS: names in lower case, each in one network of the policy only */
 	size_t host_count;

@@ -70,8 +70,10 @@ const char *sp_read_domain(struct sp_check *check, const struct sp_node *node, c
 			  what, sp_show(text).quoted);
 	else
 		sp_report(check, node,
-			  "%s %s is no whole name of the DNS, as git.corp.example: at least two labels "
-			  "of lower-case letters, digits, - and _, at most %u bytes; no pattern, and no "
+			  "%s %s is no whole name of the DNS, as git.corp.example: at least two "
+			  "labels "
+			  "of lower-case letters, digits, - and _, at most %u bytes; no pattern, "
+			  "and no "
 			  "dot at its end",
 			  what, sp_show(text).quoted, DOMAIN_MAX);
 	return NULL;

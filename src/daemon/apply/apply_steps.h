@@ -56,13 +56,13 @@ struct sp_apply {
 	 * was checked */
 	struct sp_files files;
 	struct sp_diagnostics diagnostics;
-	struct sp_policy *policy; /* with what its origins hold; until the revision has it */
+	struct sp_policy *policy;     /* with what its origins hold; until the revision has it */
 	struct sp_origin_set origins; /* of the policy that was read, until it runs */
 	struct sp_gateway gateway;    /* as it was when the policy was read */
-	struct sp_revision *next; /* until it is staged */
-	uint32_t *numbers;        /* of the rules, by their order in the policy */
-	size_t numbered;          /* how many of them are known */
-	uint32_t slot;            /* of the next session to get its class in it */
+	struct sp_revision *next;     /* until it is staged */
+	uint32_t *numbers;            /* of the rules, by their order in the policy */
+	size_t numbered;              /* how many of them are known */
+	uint32_t slot;                /* of the next session to get its class in it */
 	struct sp_test_result *tests;
 	size_t test_count;
 	const char *tests_plane;

@@ -27,8 +27,9 @@
 	  "make room for the database (var/lib/sallyport), and see its disk")                      \
 	X("database-failed", "put the database back, then start sallyportd again")                 \
 	X("database-moved", "put the database back from a copy, or let people sign in again")      \
-	X("dns-empty", "see that the gateway reaches its DNS servers, and that the name is right: "  \
-		       "sallyport status")                                                         \
+	X("dns-empty",                                                                             \
+	  "see that the gateway reaches its DNS servers, and that the name is right: "             \
+	  "sallyport status")                                                                      \
 	X("dns-failed", "see that the gateway reaches its DNS servers")                            \
 	X("dns-own", "find out who answers for that name; to reach the gateway, say self")         \
 	X("drift-again", "find who does it (sallyport audit --event drift) and stop it")           \

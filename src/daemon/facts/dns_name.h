@@ -20,7 +20,7 @@ struct sp_dns_name {
 	struct sp_place place; /* of the network */
 	int64_t ttl_min_s, max_age_s;
 
-	enum sp_dns_state state; /* of the last answer */
+	enum sp_dns_state state;                               /* of the last answer */
 	struct sp_dns_address addresses[SP_DNS_ADDRESSES_MAX]; /* in order */
 	size_t count;
 	int64_t asked_s; /* 0: never */

@@ -243,8 +243,7 @@ static void tell_empty(struct sp_dns_names *names, const struct sp_dns_name *nam
 	if (name)
 		sp_warnings_raise(names->warnings, "dns-empty",
 				  "%s (network %s) has no address: nothing matches it%s%s",
-				  name->name, name->network, *name->fault ? ": " : "",
-				  name->fault);
+				  name->name, name->network, *name->fault ? ": " : "", name->fault);
 	else
 		sp_warnings_clear(names->warnings, "dns-empty");
 }

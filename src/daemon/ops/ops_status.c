@@ -313,9 +313,8 @@ static json_t *list_names(const struct sp_dns_set *names)
 		char text[SP_ADDR_TEXT_MAX];
 
 		for (size_t n = 0; n < name->count; n++)
-			json_array_append_new(addresses,
-					      json_string(sp_addr_format(&name->addresses[n].addr,
-									 text)));
+			json_array_append_new(addresses, json_string(sp_addr_format(
+								 &name->addresses[n].addr, text)));
 		json_array_append_new(
 			list,
 			json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "network",

@@ -87,8 +87,7 @@ bool sp_sent_policy_take(const struct sp_ops *ops, struct sp_client *client,
 int sp_sent_policy_read(struct sp_sent_policy *sent)
 {
 	__sp_cleanup(sp_origin_set_done) struct sp_origin_set origins = { 0 };
-	const struct sp_origin_ways ways = { sent->paths, &sent->gateway,
-					     sent->dns_servers };
+	const struct sp_origin_ways ways = { sent->paths, &sent->gateway, sent->dns_servers };
 	int r = sp_policy_load_files(sent->files.list, sent->files.count, &sp_zoneinfo,
 				     &sent->policy, &sent->diagnostics);
 

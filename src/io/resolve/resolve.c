@@ -163,10 +163,9 @@ static void wait_once(struct resolve *resolve)
 		const bool writes = ARES_GETSOCK_WRITABLE(bits, i);
 
 		if (reads || writes)
-			fds[count++] = (struct pollfd){
-				.fd = sockets[i],
-				.events = (short)((reads ? POLLIN : 0) | (writes ? POLLOUT : 0))
-			};
+			fds[count++] = (struct pollfd){ .fd = sockets[i],
+							.events = (short)((reads ? POLLIN : 0) |
+									  (writes ? POLLOUT : 0)) };
 	}
 	poll(fds, count, (int)(wait->tv_sec * 1000 + wait->tv_usec / 1000 + 1));
 	for (nfds_t i = 0; i < count; i++)

@@ -34,9 +34,9 @@ struct sp_dns_answer {
 	enum sp_dns_state state;
 	struct sp_addr addresses[SP_DNS_ADDRESSES_MAX]; /* in order, each once */
 	size_t count;                                   /* 0 unless GOOD */
-	size_t left_out;  /* addresses beyond these, and ones that name no host */
-	uint32_t ttl_s;   /* the shortest of them, CNAMEs included */
-	char fault[128];  /* FAILED: why. GOOD: why one family failed; else "" */
+	size_t left_out; /* addresses beyond these, and ones that name no host */
+	uint32_t ttl_s;  /* the shortest of them, CNAMEs included */
+	char fault[128]; /* FAILED: why. GOOD: why one family failed; else "" */
 };
 
 struct sp_dns_question {

@@ -220,10 +220,10 @@ static void report_strays(struct sp_loader *loader, const struct sp_node *const 
 		if (values[i] && !(allowed & 1u << i))
 			sp_report(&loader->check, values[i], "\"%s\" belongs to a network %s",
 				  network_keys[i].name,
-				  i == IN || i == EXCEPT     ? where
-				  : i == TTL_MIN             ? "by \"dns\""
-				  : i == FILE_               ? "of its own; name both in a third"
-				  : i == ON_STALE            ? "by \"file\""
+				  i == IN || i == EXCEPT ? where
+				  : i == TTL_MIN         ? "by \"dns\""
+				  : i == FILE_           ? "of its own; name both in a third"
+				  : i == ON_STALE        ? "by \"file\""
 							 : "by \"dns\" or \"file\"");
 }
 

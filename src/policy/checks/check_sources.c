@@ -155,7 +155,8 @@ static void load_items(struct sp_loader *loader, const struct sp_node *node,
 	struct sp_check *check = &loader->check;
 
 	if (sp_read_items(check, node,
-			  is_of_addresses ? "the addresses of a name" : "the prefixes of a feed") < 0)
+			  is_of_addresses ? "the addresses of a name" : "the prefixes of a feed") <
+	    0)
 		return;
 	sp_for_each_item(item, node) {
 		struct sp_prefix prefix = { .prefix_len = 128 }, *room;
@@ -216,8 +217,8 @@ static void load_held(struct sp_loader *loader, const struct sp_node *node, bool
 	if (node->kind == SP_NODE_BROKEN)
 		return;
 	if (node->kind != SP_NODE_MAP || node->count == 0) {
-		sp_report(check, node, "\"%s\" is a mapping, %s",
-			  is_of_addresses ? "dns" : "feeds", example);
+		sp_report(check, node, "\"%s\" is a mapping, %s", is_of_addresses ? "dns" : "feeds",
+			  example);
 		return;
 	}
 	sp_map_for_each(key, value, node) {

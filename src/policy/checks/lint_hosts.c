@@ -45,13 +45,16 @@ static void lint_rule(struct sp_loader *loader, uint8_t *made, const struct sp_r
 		return;
 	if (rule->kind == SP_RULE_DENY)
 		sp_warn(&loader->check, &at,
-			"deny \"%s\" is about \"%s\", whose addresses names have in the DNS: while a "
+			"deny \"%s\" is about \"%s\", whose addresses names have in the DNS: while "
+			"a "
 			"name has no answer it denies nothing there",
 			rule->name, network->name);
 	else if (rule->kind == SP_RULE_PROTECT)
 		sp_warn(&loader->check, &at,
-			"protect \"%s\" is about \"%s\", whose addresses names have in the DNS: whoever "
-			"answers for them decides whom it lets in, and without an answer it is nobody",
+			"protect \"%s\" is about \"%s\", whose addresses names have in the DNS: "
+			"whoever "
+			"answers for them decides whom it lets in, and without an answer it is "
+			"nobody",
 			rule->name, network->name);
 }
 

@@ -227,10 +227,10 @@ static void only_hosts_elsewhere_are_taken(void **state)
 		const char *addr;
 		bool is_host;
 	} cases[] = {
-		{ "10.30.2.9", true },	 { "192.0.2.1", true },	  { "0.0.0.0", false },
-		{ "127.0.0.1", false },	 { "169.254.1.1", false }, { "224.0.0.1", false },
-		{ "255.255.255.255", false }, { "::", false },	  { "::1", false },
-		{ "fe80::1", false },	 { "ff02::1", false },	  { "2001:db8::1", true },
+		{ "10.30.2.9", true },        { "192.0.2.1", true },    { "0.0.0.0", false },
+		{ "127.0.0.1", false },       { "169.254.1.1", false }, { "224.0.0.1", false },
+		{ "255.255.255.255", false }, { "::", false },          { "::1", false },
+		{ "fe80::1", false },         { "ff02::1", false },     { "2001:db8::1", true },
 		{ "fd00::1", true },
 	};
 
