@@ -61,10 +61,14 @@ struct sp_dns_names {
 	atomic_bool is_stopping;
 };
 
-/* As sp_feeds_… (feeds.h). */
+/* A policy with the names of @set runs now; the set is taken over. @keeps: those that were followed
+ * before may be followed again. */
 void sp_dns_names_switch(struct sp_dns_names *names, struct sp_dns_set *set, bool keeps);
+/* The former policy runs again. */
 void sp_dns_names_return(struct sp_dns_names *names);
+/* It does not return. */
 void sp_dns_names_drop_former(struct sp_dns_names *names);
+/* Tell the thread to end, wait for it, and free what is held. */
 void sp_dns_names_done(struct sp_dns_names *names);
 
 #endif

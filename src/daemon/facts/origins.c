@@ -34,13 +34,6 @@ static int fill(const struct sp_feed_set *feeds, const struct sp_dns_set *names,
 	return sp_policy_fill(policy, facts, count, ret_policy);
 }
 
-int sp_origin_set_fill(const struct sp_origin_set *set, struct sp_policy *policy,
-		       const struct sp_gateway *gateway, int64_t now_ns,
-		       struct sp_policy **ret_policy)
-{
-	return fill(&set->feeds, &set->names, policy, gateway, now_ns, ret_policy);
-}
-
 static int check(const struct sp_origin_set *set, const struct sp_policy *policy,
 		 const struct sp_gateway *gateway, int64_t now_ns,
 		 struct sp_diagnostics *diagnostics)
@@ -69,7 +62,7 @@ int sp_origin_set_load(const struct sp_origin_ways *ways, struct sp_policy **pol
 	if (r == 0 && diagnostics)
 		r = check(set, *policy, ways->gateway, now_ns, diagnostics);
 	if (r == 0)
-		r = sp_origin_set_fill(set, *policy, ways->gateway, now_ns, &filled);
+		r = fill(&set->feeds, &set->names, *policy, ways->gateway, now_ns, &filled);
 	if (r < 0)
 		return r;
 	sp_policy_free(*policy);

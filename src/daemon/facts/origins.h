@@ -30,10 +30,6 @@ int sp_origin_set_load(const struct sp_origin_ways *ways, struct sp_policy **pol
 		       struct sp_origin_set *set, struct sp_diagnostics *diagnostics);
 /* Free what it holds; empty afterwards. */
 void sp_origin_set_done(struct sp_origin_set *set);
-/* @policy with what they hold at @now_ns of UTC, as sp_policy_fill makes it. Returns 0; -ENOMEM. */
-int sp_origin_set_fill(const struct sp_origin_set *set, struct sp_policy *policy,
-		       const struct sp_gateway *gateway, int64_t now_ns,
-		       struct sp_policy **ret_policy);
 
 /* What the running policy's are followed with. */
 struct sp_origins {
@@ -41,7 +37,7 @@ struct sp_origins {
 	struct sp_dns_names names;
 };
 
-/* What they hold now fills @policy. As sp_origin_set_fill. */
+/* @policy with what they hold now, as sp_policy_fill makes it. Returns 0; -ENOMEM. */
 int sp_origins_fill(const struct sp_origins *origins, struct sp_policy *policy,
 		    const struct sp_gateway *gateway, struct sp_policy **ret_policy);
 /* A policy with the origins of @set runs now; the set is taken over. @keeps: those that were

@@ -162,9 +162,9 @@ struct sp_rule *sp_add_rule(struct sp_loader *loader, const struct sp_node *node
 /* Report rules of a policy without other errors that put two limits on the same traffic. */
 void sp_check_limit_conflicts(struct sp_loader *loader);
 
-/* Warnings about a policy without errors (lint.c); of them, about what stands or falls with names in
- * the DNS. */
+/* Warnings about a policy without errors (lint.c). */
 void sp_lint(struct sp_loader *loader);
+/* Of them, those about rules that stand or fall with names in the DNS. */
 void sp_lint_hosts(struct sp_loader *loader);
 
 #endif
