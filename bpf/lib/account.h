@@ -19,11 +19,14 @@ SP_INLINE void sp_account_counters(const struct sp_work *work)
 	__u32 index = SP_COUNTER_INDEX(SP_THIS_HOOK, work->verdict, work->reason);
 
 	sp_count(bpf_map_lookup_elem(&sp_counter, &index), work->packet.length);
-	index = work->rule;
-	if (index == SP_RULE_NONE)
-		return;
 	/* A packet that leaves and belongs to a flow was counted where it came in. */
-	if (sp_hook_is_ingress(SP_THIS_HOOK) || work->is_new || work->verdict == SP_DENY)
+	if (!sp_hook_is_ingress(SP_THIS_HOOK) && !work->is_new && work->verdict != SP_DENY)
+		return;
+	index = work->rule;
+	if (index != SP_RULE_NONE)
+		sp_count(bpf_map_lookup_elem(&sp_rule_counter, &index), work->packet.length);
+	index = work->audit_rule;
+	if (work->would)
 		sp_count(bpf_map_lookup_elem(&sp_rule_counter, &index), work->packet.length);
 }
 
@@ -151,8 +154,11 @@ SP_SUBPROGRAM int sp_account_record(struct sp_work *work)
 	event->icmp_code = packet->icmp_code;
 	event->tcp_flags = packet->tcp_flags;
 	event->is_ip = packet->is_ip;
+	event->would = work->would;
 	__builtin_memset(event->zero, 0, sizeof(event->zero));
-	__builtin_memset(event->spare, 0, sizeof(event->spare));
+	event->audit_rule = work->audit_rule;
+	event->spare_end = 0;
+	event->spare = 0;
 	sp_event_submit(event);
 	return 0;
 }
@@ -169,6 +175,8 @@ SP_INLINE void sp_account(struct sp_work *work)
 			.verdict = work->verdict,
 			.reason = work->reason,
 			.rule = work->rule,
+			.would = work->would,
+			.audit_rule = work->audit_rule,
 		};
 
 		bpf_map_update_elem(&sp_test_answer, &(__u32){ 0 }, &answer, BPF_ANY);

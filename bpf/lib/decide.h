@@ -6,12 +6,21 @@
 
 #include "lib/session.h"
 
+/* What no rule in audit would have said is nothing. The bits of a verdict that its reader needs stay
+ * with the verdict. */
+SP_INLINE void sp_take_audit(struct sp_work *work, __u32 would, __u32 audit_rule)
+{
+	work->would = would & SP_WOULD_MASK;
+	work->audit_rule = audit_rule;
+}
+
 /* Take @verdict as the answer. Both ends of the case are resolved by now. */
 SP_INLINE void sp_take_verdict(struct sp_work *work, const struct sp_verdict *verdict)
 {
 	work->log = verdict->log;
 	sp_answer(work, verdict->action, verdict->reason, verdict->rule);
 	work->limit = verdict->limit;
+	sp_take_audit(work, verdict->would, verdict->audit_rule);
 	if (verdict->action == SP_ALLOW && sp_is_past(verdict->not_after_ns, work->now_ns))
 		sp_answer(work, SP_DENY, SP_REASON_DEADLINE, verdict->rule);
 	work->deadline_ns = sp_ends_deadline(work, verdict->not_after_ns);
@@ -132,6 +141,14 @@ SP_INLINE __u32 sp_self_netset(const struct sp_work *work)
 	return 0;
 }
 
+/* What no rule from self decides is open: a rule in audit from self may have said otherwise. */
+SP_INLINE void sp_take_self_audit(struct sp_work *work, const struct sp_verdict *verdict)
+{
+	sp_take_audit(work, verdict->would, verdict->audit_rule);
+	if (verdict->would == (SP_WOULD_DENY | SP_WOULD_LOGGED))
+		work->log = SP_LOG_NEW;
+}
+
 /* [6]-[8] for what the gateway itself sends: rules from self alone speak of it, and what none of
  * them means is allowed unless it needs one. Both ends are resolved. */
 SP_SUBPROGRAM int sp_decide_self(struct sp_work *work)
@@ -148,6 +165,8 @@ SP_SUBPROGRAM int sp_decide_self(struct sp_work *work)
 		sp_deny(work, SP_REASON_TABLE_FULL);
 	else if (verdict->reason != SP_REASON_DEFAULT || sp_self_needs_rules)
 		sp_take_verdict(work, verdict);
+	else
+		sp_take_self_audit(work, verdict);
 	return 0;
 }
 

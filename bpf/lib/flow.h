@@ -200,6 +200,8 @@ SP_INLINE void sp_draft_answer(struct sp_work *work)
 	draft->rule = work->rule;
 	draft->reason = work->reason;
 	draft->limit = work->limit;
+	draft->would = work->would;
+	draft->audit_rule = work->audit_rule;
 	draft->log = SP_LOG_NONE;
 	if (work->verdict == SP_ALLOW || sp_answer_is_of_rules(work))
 		draft->log = work->log;

@@ -127,6 +127,8 @@ SP_INLINE void sp_flow_end_record(const struct sp_flow_key *key, const struct sp
 	event->session[0] = flow->session[0];
 	event->session[1] = flow->session[1];
 	event->rule = flow->rule;
+	event->would = flow->would;
+	event->audit_rule = flow->audit_rule;
 	event->kind = SP_EVENT_FLOW_END;
 	event->hook = flow->hook;
 	event->verdict = SP_ALLOW;

@@ -89,6 +89,7 @@ SP_INLINE void sp_flow_answer(struct sp_work *work)
 	else
 		sp_allow(work, work->is_reply ? SP_REASON_REPLY : flow->reason, flow->rule);
 	work->limit = flow->limit;
+	sp_take_audit(work, flow->would, flow->audit_rule);
 	work->log = flow->log;
 	work->is_own_flow = !!(flow->flags & SP_FLOW_OWN);
 	for (int i = 0; i < 2; i++) {
@@ -159,10 +160,12 @@ SP_INLINE void sp_related(struct sp_work *work)
 		sp_flow_judge_again(work, element);
 	if (work->flow.flags & SP_FLOW_DENIED) {
 		sp_answer(work, SP_DENY, work->flow.reason, work->flow.rule);
+		sp_take_audit(work, work->flow.would, work->flow.audit_rule);
 		*(volatile __u64 *)&element->last_seen_ns = work->now_ns;
 		return;
 	}
 	sp_allow(work, SP_REASON_RELATED, work->flow.rule);
+	sp_take_audit(work, work->flow.would, work->flow.audit_rule);
 	work->log = work->flow.log;
 	work->is_own_flow = !!(work->flow.flags & SP_FLOW_OWN);
 	work->is_counted = sp_hook_zone(work->flow.hook) == sp_hook_zone(SP_THIS_HOOK);

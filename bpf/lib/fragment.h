@@ -129,6 +129,8 @@ SP_SUBPROGRAM int sp_frag_follow(struct sp_work *work)
 		work->end[i].epoch = copy->epoch[i];
 	}
 	sp_allow(work, copy->reason, copy->rule);
+	work->would = copy->would;
+	work->audit_rule = copy->audit_rule;
 	work->log = copy->log;
 	work->is_counted = copy->log == SP_LOG_ALL;
 	work->is_own_flow = copy->is_own_flow;
@@ -160,6 +162,8 @@ SP_SUBPROGRAM int sp_frag_begin(struct sp_work *work)
 	frag->first_ns = work->now_ns;
 	frag->revision = sp_revision;
 	frag->rule = work->rule;
+	frag->would = work->would;
+	frag->audit_rule = work->audit_rule;
 	frag->reason = work->reason;
 	frag->log = work->log;
 	frag->is_own_flow = work->is_own_flow;

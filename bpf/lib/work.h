@@ -63,8 +63,10 @@ struct sp_work {
 	/* allowed only for programs that listen to the interface itself: neither delivered nor
 	 * forwarded */
 	__u8 is_for_taps;
+	__u8 would; /* enum sp_would: what a rule in audit would have answered */
 	__u32 rule;
-	__u32 limit; /* of an allow: what it is still to be asked of; 0: none */
+	__u32 audit_rule; /* that would say so */
+	__u32 limit;      /* of an allow: what it is still to be asked of; 0: none */
 	__u32 ifindex;
 	__u64 deadline_ns;
 
@@ -134,6 +136,8 @@ SP_INLINE void sp_answer(struct sp_work *work, __u32 verdict, __u32 reason, __u3
 	work->reason = reason;
 	work->rule = rule;
 	work->limit = 0;
+	work->would = SP_WOULD_NOTHING;
+	work->audit_rule = SP_RULE_NONE;
 }
 
 /* Did a rule answer, or the default? What they deny has a record if they say so; all else that is

@@ -134,6 +134,9 @@ void sp_audit_record_from_event(const struct sp_event *event, int64_t time_ns,
 	record.event = event_of(event);
 	record.hook = event->hook < SP_HOOK_COUNT ? (enum sp_hook)event->hook : SP_HOOK_NONE;
 	record.verdict = name_of(verdict_names, SP_ARRAY_LEN(verdict_names), event->verdict);
+	if (event->would == SP_WOULD_DENY || event->would == SP_WOULD_ALLOW)
+		record.audit_would =
+			verdict_names[event->would == SP_WOULD_DENY ? SP_DENY : SP_ALLOW];
 	if (event->reason && event->reason < SP_REASON_SLOTS)
 		record.reason = sp_reason_name(event->reason);
 	record.has_counts = true;
@@ -259,6 +262,8 @@ static void put_extras(struct writer *writer, const struct sp_audit_record *reco
 		put_number(writer, "flows", true, record->flows);
 	if (record->limit)
 		put_text(writer, "limit", record->limit);
+	if (record->ticket)
+		put_text(writer, "ticket", record->ticket);
 	if (record->idp)
 		put_text(writer, "idp", record->idp);
 	if (record->has_real_dst)

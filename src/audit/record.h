@@ -95,8 +95,9 @@ struct sp_audit_record {
 	bool aggregated; /* `aggregated`: true: one record for many, exactly counted */
 	/* `flows`: how many flows an aggregated record stands for; 0: absent */
 	uint64_t flows;
-	const char *limit; /* `limit`, of limit: the name of the limit that was gone beyond */
-	const char *idp;   /* `idp`: the provider of a sign-in */
+	const char *limit;  /* `limit`, of limit: the name of the limit that was gone beyond */
+	const char *ticket; /* `ticket`: that of the rule that decided */
+	const char *idp;    /* `idp`: the provider of a sign-in */
 	/* `real_dst`: where @dst leads to by the policy's translations; `real_dport`:
 	 * SP_AUDIT_PORT_NONE: absent, as it is where the port stays as it was */
 	bool has_real_dst;

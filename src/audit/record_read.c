@@ -185,6 +185,7 @@ static void read_rest(struct reader *reader, struct sp_audit_record *record)
 	record->reason = text_of(reader, "reason");
 	record->aggregated = json_is_true(value_of(reader, "aggregated"));
 	record->limit = text_of(reader, "limit");
+	record->ticket = text_of(reader, "ticket");
 	record->idp = text_of(reader, "idp");
 	record->has_real_dst = addr_of(reader, "real_dst", &record->real_dst);
 	record->real_dport = small_of(reader, "real_dport", 65535);

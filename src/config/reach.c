@@ -73,7 +73,7 @@ int sp_reach_rules_of(const struct sp_policy *policy, const struct sp_identity *
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct sp_rule *rule = &policy->rules[i];
 
-		for (size_t n = 0; rule->kind == SP_RULE_ALLOW && n < rule->from_count; n++)
+		for (size_t n = 0; sp_rule_lets(rule) && n < rule->from_count; n++)
 			if (is_from(policy, &rule->from[n], identity)) {
 				sp_bits_set(bits, i);
 				break;
@@ -138,7 +138,7 @@ static void mark_destinations(const struct sp_policy *policy, const uint64_t *bi
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct sp_rule *rule = &policy->rules[i];
 
-		if (rule->kind != SP_RULE_ALLOW || (bits && !sp_bits_test(bits, i)))
+		if (!sp_rule_lets(rule) || (bits && !sp_bits_test(bits, i)))
 			continue;
 		for (size_t n = 0; n < rule->to_count; n++) {
 			if (rule->to[n].kind == SP_TO_NETWORK)
@@ -215,7 +215,7 @@ static bool leads_to_nat(const struct sp_policy *policy, const uint64_t *bits, u
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct sp_rule *rule = &policy->rules[i];
 
-		if (rule->kind != SP_RULE_ALLOW || (bits && !sp_bits_test(bits, i)))
+		if (!sp_rule_lets(rule) || (bits && !sp_bits_test(bits, i)))
 			continue;
 		for (size_t n = 0; n < rule->to_count; n++)
 			if (rule->to[n].kind == SP_TO_NAT && rule->to[n].index == nat)
@@ -454,7 +454,7 @@ static bool leads_out(const struct sp_policy *policy, const struct sp_rule *rule
 	for (size_t i = 0; i < rule->to_count; i++)
 		is_out |= rule->to[i].kind == SP_TO_ANY || (rule->to[i].kind == SP_TO_NETWORK &&
 							    rule->to[i].index == policy->internet);
-	return rule->kind == SP_RULE_ALLOW && is_of_people && is_out;
+	return sp_rule_lets(rule) && is_of_people && is_out;
 }
 
 static void lint_internet(struct sp_check *check, const struct sp_policy *policy,

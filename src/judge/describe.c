@@ -91,6 +91,15 @@ static void choose_target(struct sp_explained *explained, const struct sp_addr *
 	explained->real.addr = forward->targets[n == SP_SHARES_NOBODY ? 0 : n];
 }
 
+json_t *sp_describe_audit(const struct sp_policy *policy, const struct sp_audit *audit)
+{
+	const char *would = sp_would_name(audit->would);
+
+	return would ? json_pack("{s:s?, s:s}", "rule", sp_policy_rule_name(policy, audit->rule),
+				 "would", would)
+		     : NULL;
+}
+
 static void describe_translations(struct sp_explained *explained, const struct sp_policy *policy,
 				  const struct sp_gateway *gateway, const struct sp_tuple *tuple)
 {
@@ -152,6 +161,8 @@ void sp_explained_judge(struct sp_explained *explained, const struct sp_policy *
 		rule && rule->reason ? rule->reason : sp_reason_meaning(answer->reason);
 	if (answer->verdict == SP_ALLOW && judgement->reference.limit)
 		explained->limit = policy->limits[judgement->reference.limit - 1].name;
+	explained->ticket = rule ? rule->ticket : NULL;
+	explained->audit = answer->audit;
 	explained->plane = judgement->plane;
 	explained->hook = sp_hook_name(hook);
 	explained->file = rule ? policy->files[rule->place.file].path : NULL;
@@ -191,6 +202,11 @@ json_t *sp_describe_explained(const struct sp_explained *explained)
 		json_object_set_new(json, "role", json_string(explained->role));
 	if (explained->limit)
 		json_object_set_new(json, "limit", json_string(explained->limit));
+	if (explained->ticket)
+		json_object_set_new(json, "ticket", sp_json_of_text(explained->ticket));
+	if (explained->audit.would)
+		json_object_set_new(json, "audit",
+				    sp_describe_audit(explained->policy, &explained->audit));
 	if (explained->trail)
 		json_object_set_new(json, "trail",
 				    sp_trail_describe(explained->trail, explained->policy));

@@ -37,10 +37,16 @@ struct sp_explained {
 	const char *user;
 	const char *role;               /* NULL: no key of that name */
 	const char *limit;              /* the same: the limit of what is allowed */
+	const char *ticket;             /* the same: that of the rule */
+	struct sp_audit audit;          /* the same */
 	const char *interface;          /* the same: one that is unlisted or unmanaged */
 	const struct sp_trail *trail;   /* the same: why the answer is what it is */
 	const struct sp_policy *policy; /* that the trail is of */
 };
+
+/* What a rule in audit would have answered, as {"rule", "would"}; the caller drops the reference.
+ * NULL: nothing, or out of memory. */
+json_t *sp_describe_audit(const struct sp_policy *policy, const struct sp_audit *audit);
 
 /* What @judgement says of @tuple at @hook of @gateway, by @policy, in the rule's own words or those of its
  * reason. The fields of the asker (generation, revision, session, silents, user, role) stay as they are. */

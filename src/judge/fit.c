@@ -156,8 +156,9 @@ static bool is_open_to_some(const struct run *run, const struct door *door, bool
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct sp_rule *rule = &policy->rules[i];
 
-		if (rule->kind != SP_RULE_DENY && (!is_denied || rule->kind == SP_RULE_PROTECT) &&
-		    names_self(run, rule) && has_service(rule, door))
+		if (rule->kind != SP_RULE_DENY && !rule->is_audit &&
+		    (!is_denied || rule->kind == SP_RULE_PROTECT) && names_self(run, rule) &&
+		    has_service(rule, door))
 			return true;
 	}
 	return false;

@@ -221,7 +221,7 @@ static int find_near(const struct search *search, struct sp_trail *trail)
 	     i++) {
 		const struct sp_rule *rule = &search->policy->rules[i];
 
-		if (rule->kind == SP_RULE_ALLOW || rule->kind == SP_RULE_EXPOSE)
+		if (sp_rule_lets(rule) || rule->kind == SP_RULE_EXPOSE)
 			r = look_at(search, rule, trail);
 	}
 	return r;

@@ -220,9 +220,10 @@ static bool same_rule(const struct pair *pair)
 {
 	const struct sp_rule *a = pair->was, *b = pair->is;
 
-	return a->kind == b->kind && a->log == b->log && a->from_count == b->from_count &&
-	       a->to_count == b->to_count && a->service_count == b->service_count &&
-	       same_text(a->reason, b->reason) && same_time(a, b) && same_services(a, b) &&
+	return a->kind == b->kind && a->is_audit == b->is_audit && a->log == b->log &&
+	       a->from_count == b->from_count && a->to_count == b->to_count &&
+	       a->service_count == b->service_count && same_text(a->reason, b->reason) &&
+	       same_text(a->ticket, b->ticket) && same_time(a, b) && same_services(a, b) &&
 	       same_from(pair) && same_to(pair) && same_limit(pair);
 }
 

@@ -16,6 +16,7 @@ void sp_rule_done(struct sp_rule *rule)
 	free(rule->to);
 	free(rule->services);
 	free(rule->reason);
+	free(rule->ticket);
 }
 
 void sp_nat_done(struct sp_nat *nat)

@@ -218,6 +218,7 @@ struct sp_rule {
 	struct sp_service *services; /* none: every protocol */
 	size_t service_count;
 	char *reason; /* for the person, whose `status` shows it; NULL: none */
+	char *ticket; /* why the rule is there, for records and explain; NULL: not said */
 	/* as written, else as `log-deny` or `log-allow` of the settings has it for its kind */
 	enum sp_log log;
 	uint32_t limit;                 /* its place in the policy's limits, from 1; 0: none */
@@ -225,7 +226,14 @@ struct sp_rule {
 	int64_t expires_s; /* Unix time: from then on never in force again; 0: it does not expire */
 	uint32_t number;   /* 1..SP_RULE_MAX-1, set by sp_policy_number_rules */
 	bool is_disabled;  /* `enabled: false`; of a checked policy never */
+	bool is_audit;     /* `mode: audit`: it decides nothing, and is noted where it would */
 };
+
+/* Does the rule decide, and allow? */
+static inline bool sp_rule_lets(const struct sp_rule *rule)
+{
+	return rule->kind == SP_RULE_ALLOW && !rule->is_audit;
+}
 
 /* How those whom the policy refuses are told. */
 enum sp_reject {

@@ -46,6 +46,17 @@ const char *sp_verdict_name(unsigned verdict)
 	return name_of(verdicts, SP_ARRAY_LEN(verdicts), verdict);
 }
 
+const char *sp_would_name(unsigned would)
+{
+	switch (would) {
+	case SP_WOULD_DENY:
+		return sp_verdict_name(SP_DENY);
+	case SP_WOULD_ALLOW:
+		return sp_verdict_name(SP_ALLOW);
+	}
+	return NULL;
+}
+
 int sp_hook_parse(const char *text, enum sp_hook *ret_hook)
 {
 	int place = place_of(hooks, SP_ARRAY_LEN(hooks), text);

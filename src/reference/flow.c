@@ -358,6 +358,7 @@ static void record(struct sp_reference *reference, struct sp_ref_flow *flow,
 	flow->revision = reference->revision;
 	flow->reason = answer->reason;
 	flow->rule = answer->rule;
+	flow->audit = answer->audit;
 	flow->limit = answer->verdict == SP_ALLOW ? answer->limit : 0;
 	flow->deadline_ns = 0;
 	for (int i = 0; i < 2; i++) {

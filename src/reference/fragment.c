@@ -74,7 +74,7 @@ bool sp_ref_judge_fragment(struct sp_reference *reference, enum sp_hook hook,
 		frag->is_poisoned = true;
 		return true;
 	}
-	*ret_answer = (struct sp_answer){ SP_ALLOW, frag->reason, frag->rule };
+	*ret_answer = (struct sp_answer){ SP_ALLOW, frag->reason, frag->rule, 0, frag->audit };
 	*ret_taker = frag->taker;
 	return true;
 }
@@ -130,6 +130,7 @@ int sp_ref_remember_fragment(struct sp_reference *reference, enum sp_hook hook,
 				  sp_ref_is_pool_end(reference, &pkt->tuple.destination), now_ns);
 	frag->reason = answer->reason;
 	frag->rule = answer->rule;
+	frag->audit = answer->audit;
 	frag->taker = *taker;
 	frag->is_poisoned = false;
 	frag->span_count = 0;

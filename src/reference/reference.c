@@ -472,7 +472,7 @@ static bool refresh(struct question *q, struct sp_ref_flow *flow)
 	if (!flow->is_denied)
 		return true;
 	flow->last_seen_ns = q->now_ns;
-	q->answer = (struct sp_answer){ SP_DENY, flow->reason, flow->rule };
+	q->answer = (struct sp_answer){ SP_DENY, flow->reason, flow->rule, 0, flow->audit };
 	return false;
 }
 
@@ -482,6 +482,7 @@ static void ask_flow(struct question *q, struct sp_ref_flow *flow, bool is_reply
 	if (!refresh(q, flow))
 		return;
 	answer(q, SP_ALLOW, is_reply ? SP_REASON_REPLY : flow->reason, flow->rule);
+	q->answer.audit = flow->audit;
 	if (takes_of_flow(q, flow))
 		sp_ref_touch_flow(flow, &q->pkt, is_reply, q->now_ns);
 }
@@ -521,6 +522,7 @@ static bool judge_icmp_error(struct question *q)
 	if (!refresh(q, flow))
 		return true;
 	answer(q, SP_ALLOW, SP_REASON_RELATED, flow->rule);
+	q->answer.audit = flow->audit;
 	takes_of_flow(q, flow);
 	q->taker.limit = 0; /* later fragments of an error are not asked */
 	return true;

@@ -359,12 +359,44 @@ static struct ends find_ends(const struct sp_reference *reference, const struct 
 	return ends;
 }
 
+/* What the rules in audit that match would have answered, first of their kind. */
+struct audit {
+	const struct sp_rule *deny, *allow;
+};
+
+/* Is it a rule in audit? Then it is noted, and decides nothing. */
+static bool note_audit(struct audit *audit, const struct sp_rule *rule)
+{
+	if (!rule->is_audit)
+		return false;
+	if (rule->kind == SP_RULE_DENY)
+		audit->deny = audit->deny ? audit->deny : rule;
+	else
+		audit->allow = audit->allow ? audit->allow : rule;
+	return true;
+}
+
+/* @answer beside what the rules in audit make of it: a deny of theirs wins over everything, an allow
+ * over nothing that a rule denies. */
+static struct sp_answer with_audit(struct sp_answer answer, const struct audit *audit)
+{
+	const bool rule_denies = answer.verdict == SP_DENY && answer.rule != SP_RULE_DEFAULT;
+
+	if (audit->deny)
+		answer.audit = (struct sp_audit){ SP_WOULD_DENY, audit->deny->number };
+	else if (audit->allow && !rule_denies)
+		answer.audit = (struct sp_audit){ SP_WOULD_ALLOW, audit->allow->number };
+	return answer;
+}
+
 /* By the rules in force at an instant. */
 static struct sp_answer match_at(const struct sp_reference *reference,
 				 const struct sp_ref_case *asked, int64_t at_s)
 {
 	const struct sp_policy *policy = reference->policy;
-	const struct sp_rule *first_allow = NULL;
+	const struct sp_rule *first_allow = NULL, *first_deny = NULL;
+	struct sp_answer answer = { SP_DENY, SP_REASON_DEFAULT, SP_RULE_DEFAULT };
+	struct audit audit = { 0 };
 	bool is_free = false;
 	struct sp_tuple real;
 	const struct ends ends = find_ends(reference, asked, &real);
@@ -375,18 +407,25 @@ static struct sp_answer match_at(const struct sp_reference *reference,
 		if (rule->kind == SP_RULE_PROTECT || !sp_ref_is_in_force(rule, at_s) ||
 		    !rule_matches(reference, rule, asked->zone, &ends))
 			continue;
-		if (rule->kind == SP_RULE_DENY)
-			return (struct sp_answer){ SP_DENY, SP_REASON_POLICY, rule->number };
+		if (note_audit(&audit, rule))
+			continue;
+		if (rule->kind == SP_RULE_DENY) {
+			first_deny = first_deny ? first_deny : rule;
+			continue;
+		}
 		if (!first_allow)
 			first_allow = rule;
 		is_free |= rule->limit == 0;
 	}
-	if (first_allow)
-		return (struct sp_answer){ SP_ALLOW,
-					   first_allow->kind == SP_RULE_EXPOSE ? SP_REASON_EXPOSE
-									       : SP_REASON_POLICY,
-					   first_allow->number, is_free ? 0 : first_allow->limit };
-	return (struct sp_answer){ SP_DENY, SP_REASON_DEFAULT, SP_RULE_DEFAULT };
+	if (first_deny)
+		answer = (struct sp_answer){ SP_DENY, SP_REASON_POLICY, first_deny->number };
+	else if (first_allow)
+		answer =
+			(struct sp_answer){ SP_ALLOW,
+					    first_allow->kind == SP_RULE_EXPOSE ? SP_REASON_EXPOSE
+										: SP_REASON_POLICY,
+					    first_allow->number, is_free ? 0 : first_allow->limit };
+	return with_audit(answer, &audit);
 }
 
 static bool is_from_self(const struct sp_rule *rule)
@@ -402,7 +441,9 @@ struct sp_answer sp_ref_match_self(const struct sp_reference *reference,
 				   const struct sp_ref_session *receiver, bool is_known)
 {
 	const struct sp_policy *policy = reference->policy;
-	const struct sp_rule *first_allow = NULL;
+	const struct sp_rule *first_allow = NULL, *first_deny = NULL;
+	struct sp_answer answer = { SP_ALLOW, SP_REASON_POLICY, SP_RULE_NONE };
+	struct audit audit = { 0 };
 	struct sp_tuple real = *tuple;
 	const struct ends ends = { &real, sp_ref_netmap(reference, &real), NULL, receiver };
 
@@ -412,16 +453,20 @@ struct sp_answer sp_ref_match_self(const struct sp_reference *reference,
 		if (!is_from_self(rule) || !services_match(rule, tuple) ||
 		    !destination_matches(reference, rule, &ends))
 			continue;
+		if (note_audit(&audit, rule))
+			continue;
 		if (rule->kind == SP_RULE_DENY)
-			return (struct sp_answer){ SP_DENY, SP_REASON_POLICY, rule->number };
-		if (!first_allow)
+			first_deny = first_deny ? first_deny : rule;
+		else if (!first_allow)
 			first_allow = rule;
 	}
-	if (first_allow)
-		return (struct sp_answer){ SP_ALLOW, SP_REASON_POLICY, first_allow->number };
-	if (policy->settings.self_needs_rules)
-		return (struct sp_answer){ SP_DENY, SP_REASON_DEFAULT, SP_RULE_DEFAULT };
-	return (struct sp_answer){ SP_ALLOW, SP_REASON_POLICY, SP_RULE_NONE };
+	if (first_deny)
+		answer = (struct sp_answer){ SP_DENY, SP_REASON_POLICY, first_deny->number };
+	else if (first_allow)
+		answer = (struct sp_answer){ SP_ALLOW, SP_REASON_POLICY, first_allow->number };
+	else if (policy->settings.self_needs_rules)
+		answer = (struct sp_answer){ SP_DENY, SP_REASON_DEFAULT, SP_RULE_DEFAULT };
+	return with_audit(answer, &audit);
 }
 
 static bool has_schedule(const struct sp_reference *reference, const struct sp_ref_case *asked)
@@ -430,7 +475,7 @@ static bool has_schedule(const struct sp_reference *reference, const struct sp_r
 	const struct ends ends = find_ends(reference, asked, &real);
 
 	for (size_t i = 0; i < reference->policy->rule_count; i++)
-		if (reference->policy->rules[i].when &&
+		if (reference->policy->rules[i].when && !reference->policy->rules[i].is_audit &&
 		    rule_matches(reference, &reference->policy->rules[i], asked->zone, &ends))
 			return true;
 	return false;

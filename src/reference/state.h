@@ -85,6 +85,7 @@ struct sp_ref_flow {
 	enum sp_reason reason;
 	uint32_t rule;
 	uint32_t limit; /* in the policy of that revision; 0: none */
+	struct sp_audit audit;
 	bool is_own, is_forwarded, is_denied, is_answered, is_closing;
 	struct sp_ref_source *sources[2]; /* that count it: the host, its network; or NULL */
 };
@@ -118,6 +119,7 @@ struct sp_ref_frag {
 	struct sp_ref_end ends[2]; /* of the packet: source, destination */
 	enum sp_reason reason;
 	uint32_t rule;
+	struct sp_audit audit;
 	struct sp_ref_taker taker; /* of whose bucket later ones take */
 	bool is_poisoned;
 	size_t span_count;

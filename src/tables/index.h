@@ -24,8 +24,10 @@
 /* Sets of rules by what they are, made once; each has `words` words. */
 struct sp_rule_masks {
 	uint64_t *decide; /* allow and deny: sources anywhere */
-	uint64_t *deny;
-	uint64_t *allow; /* and expose: they rank alike */
+	uint64_t *deny;   /* that decide: */
+	uint64_t *allow;  /* and expose: they rank alike */
+	uint64_t *audit;  /* allow and deny that decide nothing */
+	uint64_t *audit_deny;
 	uint64_t *expose;
 	uint64_t *protect;
 	uint64_t *log_new; /* new or all */

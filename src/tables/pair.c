@@ -55,6 +55,17 @@ static struct sp_verdict verdict_of(const struct sp_tables_index *index, const s
 	};
 }
 
+static struct sp_verdict default_of(const struct sp_tables_index *index)
+{
+	return (struct sp_verdict){
+		.action = SP_DENY,
+		.reason = SP_REASON_DEFAULT,
+		.log = index->policy->settings.is_default_silent ? SP_LOG_NONE : SP_LOG_ALL,
+		.rule = SP_RULE_DEFAULT,
+		.audit_rule = SP_RULE_NONE,
+	};
+}
+
 /* One cell of the verdicts: the rules that are in both sets. */
 struct cell {
 	const struct sp_tables_index *index;
@@ -78,6 +89,30 @@ static uint64_t in_force(const struct sp_tables_index *index, size_t word, uint6
 	return rules;
 }
 
+/* Note in @verdict, which the other rules made, what those in audit would have said: a deny of theirs
+ * wins over every rule, an allow over the default alone. What would have been another answer has a
+ * record, unless the rules in audit want none. */
+static void note_audit(const struct sp_tables_index *index, const struct found *deny,
+		       const struct found *allow, struct sp_verdict *verdict)
+{
+	const bool is_denied = verdict->action == SP_DENY && verdict->reason != SP_REASON_DEFAULT;
+	const struct found *found = deny->first != SIZE_MAX ? deny : allow;
+
+	if (found->first == SIZE_MAX || (found == allow && is_denied))
+		return;
+	verdict->would = found == deny ? SP_WOULD_DENY : SP_WOULD_ALLOW;
+	verdict->audit_rule = index->policy->rules[found->first].number;
+	if (!found->log_new)
+		return;
+	verdict->would |= SP_WOULD_LOGGED;
+	if ((found == deny) == (verdict->action == SP_DENY))
+		return;
+	if (verdict->action == SP_DENY)
+		verdict->log = SP_LOG_ALL;
+	else if (verdict->log == SP_LOG_NONE)
+		verdict->log = SP_LOG_NEW;
+}
+
 /* What the cell's rules say at an instant: protect, else deny, else allow or expose, else the
  * default. */
 static struct sp_verdict decide(const struct cell *cell, int64_t at_s)
@@ -85,6 +120,8 @@ static struct sp_verdict decide(const struct cell *cell, int64_t at_s)
 	const struct sp_tables_index *index = cell->index;
 	const struct sp_rule_masks *masks = &index->masks;
 	struct found protect = { SIZE_MAX, 0, 0, 0 }, deny = protect, allow = protect;
+	struct found audit_deny = protect, audit_allow = protect;
+	struct sp_verdict verdict;
 
 	for (size_t i = 0; i < cell->word_count; i++) {
 		uint32_t w = cell->word[i];
@@ -95,20 +132,16 @@ static struct sp_verdict decide(const struct cell *cell, int64_t at_s)
 		find(&protect, masks, w, rules & masks->protect[w]);
 		find(&deny, masks, w, rules & masks->deny[w]);
 		find(&allow, masks, w, rules & masks->allow[w]);
+		find(&audit_deny, masks, w, rules & masks->audit_deny[w]);
+		find(&audit_allow, masks, w, rules & masks->audit[w] & ~masks->audit_deny[w]);
 	}
 	if (protect.first != SIZE_MAX)
 		return verdict_of(index, &protect, SP_ALLOW);
-	if (deny.first != SIZE_MAX)
-		return verdict_of(index, &deny, SP_DENY);
-	if (allow.first != SIZE_MAX)
-		return verdict_of(index, &allow, SP_ALLOW);
-	return (struct sp_verdict){
-		.action = SP_DENY,
-		.reason = SP_REASON_DEFAULT,
-		.log = index->policy->settings.is_default_silent ? SP_LOG_NONE : SP_LOG_ALL,
-		.rule = SP_RULE_DEFAULT,
-		.audit_rule = SP_RULE_NONE,
-	};
+	verdict = deny.first != SIZE_MAX    ? verdict_of(index, &deny, SP_DENY)
+		  : allow.first != SIZE_MAX ? verdict_of(index, &allow, SP_ALLOW)
+					    : default_of(index);
+	note_audit(index, &audit_deny, &audit_allow, &verdict);
+	return verdict;
 }
 
 /* The first instant after @after_s at which one of the cell's rules comes into force or goes out of
@@ -134,14 +167,16 @@ static int64_t next_edge(const struct cell *cell, int64_t after_s)
 	return next_s;
 }
 
-/* The end of what is known of the cell: of its schedules' hours. INT64_MAX: it has none. */
+/* The end of what is known of the cell: of the hours of its rules that decide. INT64_MAX: it has
+ * none. */
 static int64_t known_until(const struct cell *cell)
 {
 	const struct sp_tables_index *index = cell->index;
 
 	for (size_t i = 0; i < cell->word_count; i++) {
 		uint32_t w = cell->word[i];
-		uint64_t timed = cell->profile[w] & cell->svcset[w] & index->masks.timed[w];
+		uint64_t timed = cell->profile[w] & cell->svcset[w] & index->masks.timed[w] &
+				 ~index->masks.audit[w];
 
 		for (; timed; timed &= timed - 1)
 			if (index->policy->rules[w * 64 + (size_t)__builtin_ctzll(timed)].when)
@@ -153,7 +188,8 @@ static int64_t known_until(const struct cell *cell)
 static bool is_same(const struct sp_verdict *a, const struct sp_verdict *b)
 {
 	return a->action == b->action && a->reason == b->reason && a->log == b->log &&
-	       a->rule == b->rule && a->limit == b->limit;
+	       a->rule == b->rule && a->limit == b->limit && a->would == b->would &&
+	       a->audit_rule == b->audit_rule;
 }
 
 /* A moment after that of the facts, as boot time. One too far for that is never. */

@@ -184,7 +184,7 @@ static void put_verdict(struct writer *writer, const struct sp_tables *tables)
 		put_u8(writer, verdict->action);
 		put_u8(writer, verdict->reason);
 		put_u8(writer, verdict->log);
-		put_u8(writer, 0);
+		put_u8(writer, verdict->would);
 		put_u32(writer, verdict->rule);
 		put_u32(writer, verdict->audit_rule);
 		put_u32(writer, verdict->limit);
@@ -495,8 +495,6 @@ static bool is_verdict(const struct sp_verdict *verdict)
 		return false;
 	if (verdict->limit != 0 && (!allows || verdict->reason == SP_REASON_PROTECT))
 		return false;
-	if (verdict->audit_rule != SP_RULE_NONE && verdict->audit_rule >= SP_RULE_MAX)
-		return false;
 	switch (verdict->reason) {
 	case SP_REASON_POLICY:
 		return !is_default;
@@ -508,6 +506,22 @@ static bool is_verdict(const struct sp_verdict *verdict)
 	default:
 		return false;
 	}
+}
+
+/* May a verdict say this of the rules in audit? They are never asked where a protect entry decides, and
+ * an allow of theirs is nothing beside a deny. */
+static bool is_audit(const struct sp_verdict *verdict)
+{
+	const unsigned would = verdict->would & SP_WOULD_MASK;
+
+	if (would == SP_WOULD_NOTHING)
+		return !verdict->would && verdict->audit_rule == SP_RULE_NONE;
+	if ((verdict->would & ~(SP_WOULD_MASK | SP_WOULD_LOGGED)) || would > SP_WOULD_ALLOW ||
+	    verdict->reason == SP_REASON_PROTECT || verdict->audit_rule == SP_RULE_DEFAULT ||
+	    verdict->audit_rule >= SP_RULE_MAX)
+		return false;
+	return would == SP_WOULD_DENY || verdict->action == SP_ALLOW ||
+	       verdict->reason == SP_REASON_DEFAULT;
 }
 
 static int take_verdict(struct sp_reader *file, struct sp_tables *tables)
@@ -522,17 +536,16 @@ static int take_verdict(struct sp_reader *file, struct sp_tables *tables)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
 		struct sp_verdict *verdict = &tables->verdict[i];
-		uint8_t zero;
 
 		verdict->action = sp_take_u8(&rows);
 		verdict->reason = sp_take_u8(&rows);
 		verdict->log = sp_take_u8(&rows);
-		zero = sp_take_u8(&rows);
+		verdict->would = sp_take_u8(&rows);
 		verdict->rule = sp_take_le32(&rows);
 		verdict->audit_rule = sp_take_le32(&rows);
 		verdict->limit = sp_take_le32(&rows);
 		verdict->not_after_ns = sp_take_le64(&rows);
-		if (zero != 0 || !is_verdict(verdict))
+		if (!is_verdict(verdict) || !is_audit(verdict))
 			return -EBADMSG;
 		if (i < tables->svcset_count && verdict->reason != SP_REASON_DEFAULT)
 			return -EBADMSG; /* profile 0 stands for pairs that are not listed */

@@ -65,11 +65,13 @@ static void mask_rule(struct sp_rule_masks *masks, const struct sp_rule *rule, s
 	switch (rule->kind) {
 	case SP_RULE_ALLOW:
 		sp_bits_set(masks->decide, n);
-		sp_bits_set(masks->allow, n);
+		sp_bits_set(rule->is_audit ? masks->audit : masks->allow, n);
 		break;
 	case SP_RULE_DENY:
 		sp_bits_set(masks->decide, n);
-		sp_bits_set(masks->deny, n);
+		sp_bits_set(rule->is_audit ? masks->audit : masks->deny, n);
+		if (rule->is_audit)
+			sp_bits_set(masks->audit_deny, n);
 		break;
 	case SP_RULE_EXPOSE:
 		sp_bits_set(masks->expose, n);
@@ -104,7 +106,7 @@ static int make_masks(struct sp_tables_index *index)
 		&index->masks.expose,  &index->masks.protect,  &index->masks.log_new,
 		&index->masks.log_all, &index->masks.from_any, &index->masks.to_any,
 		&index->masks.to_self, &index->masks.to_own,   &index->masks.limited,
-		&index->masks.timed,
+		&index->masks.timed,   &index->masks.audit,    &index->masks.audit_deny,
 	};
 
 	index->mask_bits = sp_bits_new(SP_RULE_MASK_COUNT * index->words);

@@ -19,6 +19,10 @@ static void print_answer(FILE *out, const struct trial *trial, const struct sp_a
 		fprintf(out, " %s", rule);
 	else if (answer->rule != SP_RULE_NONE)
 		fprintf(out, " #%u", answer->rule);
+	if (answer->audit.would)
+		fprintf(out, ", would %s by #%u",
+			answer->audit.would == SP_WOULD_DENY ? "deny" : "allow",
+			answer->audit.rule);
 }
 
 static FILE *open_in(const char *dir, const char *name, const char *mode)

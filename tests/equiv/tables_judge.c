@@ -10,7 +10,7 @@
 
 static struct sp_answer answer(enum sp_verdict_action verdict, enum sp_reason reason, uint32_t rule)
 {
-	return (struct sp_answer){ verdict, reason, rule };
+	return (struct sp_answer){ .verdict = verdict, .reason = reason, .rule = rule };
 }
 
 static struct sp_answer deny(enum sp_reason reason)
@@ -22,8 +22,12 @@ static struct sp_answer answer_of(const struct trial *trial, const struct sp_ver
 {
 	if (verdict->not_after_ns && trial->now_ns >= verdict->not_after_ns)
 		return answer(SP_DENY, SP_REASON_DEADLINE, verdict->rule);
-	return answer((enum sp_verdict_action)verdict->action, (enum sp_reason)verdict->reason,
-		      verdict->rule);
+	return (struct sp_answer){
+		.verdict = (enum sp_verdict_action)verdict->action,
+		.reason = (enum sp_reason)verdict->reason,
+		.rule = verdict->rule,
+		.audit = { (enum sp_would)(verdict->would & SP_WOULD_MASK), verdict->audit_rule },
+	};
 }
 
 static const struct sp_tables *tables_of(const struct trial *trial)

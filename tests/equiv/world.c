@@ -333,7 +333,8 @@ static void make_rule(struct rng *rng, const struct world *world, struct world_p
 	struct world_rule *rule = &policy->rules[policy->rule_count];
 	uint32_t dice = rng_below(rng, 100), count;
 
-	*rule = (struct world_rule){ .log = (enum sp_log)rng_below(rng, 3) };
+	*rule = (struct world_rule){ .log = (enum sp_log)rng_below(rng, 3),
+				     .is_audit = rng_chance(rng, 12) };
 	rule->kind = dice < 40   ? SP_RULE_ALLOW
 		     : dice < 76 ? SP_RULE_DENY
 		     : dice < 90 ? SP_RULE_EXPOSE

@@ -43,6 +43,7 @@ struct world_rule {
 	char name[16];
 	enum sp_rule_kind kind;
 	enum sp_log log;
+	bool is_audit;                   /* of an allow or a deny */
 	struct words from, to, services; /* expose: no from; as written in the policy */
 	bool is_limited;                 /* by the one limit of the policy, if that has one */
 	char when[16];                   /* "": always */

@@ -69,8 +69,9 @@ static bool is_from_self(const struct world_rule *rule)
 
 static void put_rule(FILE *out, const struct world_policy *policy, const struct world_rule *rule)
 {
-	const bool can_be_limited = (rule->kind == SP_RULE_ALLOW && !is_from_self(rule)) ||
-				    rule->kind == SP_RULE_EXPOSE;
+	const bool can_be_limited =
+		(rule->kind == SP_RULE_ALLOW && !is_from_self(rule) && !rule->is_audit) ||
+		rule->kind == SP_RULE_EXPOSE;
 	const char *limit =
 		rule->is_limited && can_be_limited && policy->limit[0] ? ", limit: l0" : "";
 	static const char *const logs[] = { "none", "new", "all" };
@@ -96,6 +97,8 @@ static void put_rule(FILE *out, const struct world_policy *policy, const struct 
 		return;
 	}
 	fprintf(out, " }, log: %s%s", logs[rule->log], limit);
+	if (rule->is_audit)
+		fputs(", mode: audit", out);
 	if (rule->when[0])
 		fprintf(out, ", when: %s", rule->when);
 	if (rule->expires_s)

@@ -222,8 +222,8 @@ static uint64_t flows_counted(struct sp_ebpf *plane)
 static int count_denied(void *arg, const struct sp_event *event)
 {
 	*(size_t *)arg += event->kind == SP_EVENT_DENY && event->dport_be == htons(9100) &&
-			  event->is_ip && event->reason == SP_REASON_DEFAULT && !event->spare[0] &&
-			  !event->spare[1];
+			  event->is_ip && event->reason == SP_REASON_DEFAULT && !event->would &&
+			  !event->spare_end && !event->spare;
 	return 0;
 }
 

@@ -261,6 +261,10 @@ struct sp_answer user_judge_ask(struct user_judge *judge, const struct user_revi
 	bpf_map_update_elem(&sp_test_input, &(__u32){ 0 }, &input, BPF_ANY);
 	*ret_wrong = user_run(hook, frame);
 	answer = must(bpf_map_lookup_elem(&sp_test_answer, &(__u32){ 0 }));
-	return (struct sp_answer){ (enum sp_verdict_action)answer->verdict,
-				   (enum sp_reason)answer->reason, answer->rule };
+	return (struct sp_answer){
+		.verdict = (enum sp_verdict_action)answer->verdict,
+		.reason = (enum sp_reason)answer->reason,
+		.rule = answer->rule,
+		.audit = { (enum sp_would)answer->would, answer->audit_rule },
+	};
 }

@@ -129,14 +129,23 @@ enum sp_refusing {
 	SP_REFUSE_BY_ICMP,
 };
 
+/* What a rule with `mode: audit` would have said of a packet. */
+enum sp_would {
+	SP_WOULD_NOTHING, /* no such rule matches */
+	SP_WOULD_DENY,
+	SP_WOULD_ALLOW,
+};
+#define SP_WOULD_MASK 0x03u
+#define SP_WOULD_LOGGED 0x80u /* of a verdict: that gets a record if it would be another answer */
+
 /* verdict[profile * svcset_count + svcset] */
 struct sp_verdict {
 	__u8 action; /* SP_DENY, SP_ALLOW */
 	__u8 reason; /* POLICY, DEFAULT, PROTECT or EXPOSE */
 	__u8 log;    /* enum sp_log */
-	__u8 zero;
+	__u8 would;  /* enum sp_would, and SP_WOULD_LOGGED */
 	__u32 rule;
-	__u32 audit_rule; /* SP_RULE_NONE: none */
+	__u32 audit_rule; /* that would say so; SP_RULE_NONE: none */
 	__u32 limit;      /* of an allow: its number in limit[]; 0: none */
 	__u64 not_after_ns;
 };
@@ -241,10 +250,11 @@ struct sp_flow {
 	__u8 log;       /* enum sp_log of that verdict */
 	__u8 hook;      /* enum sp_hook that opened it */
 	__u8 icmp_type; /* of the query */
-	__u8 zero[3];
-	__u64 spare[3]; /* zero */
-	__u32 limit;    /* of that verdict, in the tables of `revision`; 0: none */
-	__u32 zero_end;
+	__u8 would;     /* of that verdict: enum sp_would */
+	__u8 zero[2];
+	__u64 spare[3];   /* zero */
+	__u32 limit;      /* of that verdict, in the tables of `revision`; 0: none */
+	__u32 audit_rule; /* that would say so */
 };
 
 /* What the mover is given: a flow of an older build's table. */
@@ -321,8 +331,10 @@ struct sp_frag {
 	__u32 limit;
 	__u8 is_reply; /* it goes by the receiver: that is the originator of the flow */
 	__u8 is_edge;  /* the flow was opened from the edge */
-	__u8 zero[2];
-	__u64 spare; /* zero */
+	__u8 would;    /* enum sp_would */
+	__u8 zero;
+	__u32 audit_rule; /* that would say so */
+	__u32 spare;      /* zero */
 };
 
 struct sp_counter {
@@ -364,8 +376,11 @@ struct sp_event {
 	__u8 icmp_code;
 	__u8 tcp_flags;
 	__u8 is_ip; /* 0: not IP or not parsed: addresses are zero */
-	__u8 zero[3];
-	__u64 spare[2]; /* zero */
+	__u8 would; /* enum sp_would */
+	__u8 zero[2];
+	__u32 audit_rule; /* that would say so */
+	__u32 spare_end;  /* zero */
+	__u64 spare;      /* zero */
 };
 
 #define SP_EVENT_LEAST 112u /* bytes of the shortest record that a build made */

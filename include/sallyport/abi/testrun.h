@@ -20,6 +20,8 @@ struct sp_test_answer {
 	__u32 verdict;
 	__u32 reason;
 	__u32 rule;
+	__u32 would;      /* enum sp_would */
+	__u32 audit_rule; /* that would say so */
 	__u32 zero;
 };
 

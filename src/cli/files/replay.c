@@ -18,6 +18,7 @@
 #include "cli/files/source.h"
 #include "io/files/files.h"
 #include "io/loop/clock.h"
+#include "judge/describe.h"
 #include "judge/judge.h"
 #include "net/addr.h"
 #include "net/pcap.h"
@@ -138,13 +139,14 @@ static int print_line(const struct replay *replay, enum sp_hook hook, const stru
 
 	if (replay->cli->json)
 		return sp_cli_print_json(json_pack(
-			"{s:i, s:I, s:s, s:s?, s:s?, s:s?, s:s?, s:s, s:s?, s:s, s:s, s:s}", "v", 1,
-			"n", (json_int_t)replay->count, "time", ends->time, "user", ends->user,
-			"source", *ends->from ? ends->from : NULL, "destination",
+			"{s:i, s:I, s:s, s:s?, s:s?, s:s?, s:s?, s:s, s:s?, s:s, s:s, s:s, s:o*}",
+			"v", 1, "n", (json_int_t)replay->count, "time", ends->time, "user",
+			ends->user, "source", *ends->from ? ends->from : NULL, "destination",
 			*ends->to ? ends->to : NULL, "proto", *ends->proto ? ends->proto : NULL,
 			"verdict", sp_verdict_name(answer->verdict), "rule", rule, "reason",
 			sp_reason_name(answer->reason), "plane", judgement->plane, "hook",
-			sp_hook_name(hook)));
+			sp_hook_name(hook), "audit",
+			sp_describe_audit(replay->source->policy, &answer->audit)));
 	sp_cli_print("%6" PRIu64 "  %.26sZ  %s%-5s%s  ", replay->count, ends->time,
 		     sp_cli_paint(replay->cli, answer->verdict == SP_ALLOW ? SP_GREEN : SP_RED),
 		     sp_verdict_name(answer->verdict), sp_cli_paint(replay->cli, SP_PLAIN));
@@ -156,6 +158,10 @@ static int print_line(const struct replay *replay, enum sp_hook hook, const stru
 		sp_cli_print("  rule %s", rule);
 	if (!rule || strcmp(rule, sp_reason_name(answer->reason)))
 		sp_cli_print("  %s", sp_reason_name(answer->reason));
+	if (answer->audit.would)
+		sp_cli_print("  (%s would %s)",
+			     sp_policy_rule_name(replay->source->policy, answer->audit.rule),
+			     sp_would_name(answer->audit.would));
 	sp_cli_print("%s\n", judgement->disagree ? "  DISAGREES WITH THE REFERENCE" : "");
 	return SP_EXIT_OK;
 }

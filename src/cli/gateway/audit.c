@@ -81,6 +81,7 @@ static void print_who(json_t *record)
 static void print_why(json_t *record)
 {
 	const char *event = sp_json_text(record, "event"), *rule = sp_json_text(record, "rule");
+	json_t *audit = json_object_get(record, "audit");
 	const char *reason = sp_json_text(record, "reason");
 
 	if (*sp_json_text(record, "hook"))
@@ -89,6 +90,9 @@ static void print_why(json_t *record)
 		sp_cli_print("  rule %s", rule);
 	if (*reason && strcmp(reason, rule) && strcmp(reason, event))
 		sp_cli_print("  %s", reason);
+	if (audit)
+		sp_cli_print("  (%s would %s)", sp_json_text(audit, "rule"),
+			     sp_json_text(audit, "would"));
 	if (json_is_true(json_object_get(record, "aggregated")) || !strcmp(event, "gap"))
 		sp_cli_print("  %lld %s", sp_json_integer(record, "packets"),
 			     !strcmp(event, "roam")    ? "moves"

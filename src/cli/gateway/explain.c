@@ -259,6 +259,13 @@ static void print_near(json_t *near)
 	}
 }
 
+static void print_audit(json_t *audit)
+{
+	if (audit)
+		sp_cli_print("  audit  rule %s would %s\n", sp_json_text(audit, "rule"),
+			     sp_json_text(audit, "would"));
+}
+
 /* Print an explain object, ours or the daemon's. Returns the exit code. */
 static int print_answer(const struct sp_cli *cli, const struct question *question, json_t *object)
 {
@@ -298,6 +305,9 @@ static int print_answer(const struct sp_cli *cli, const struct question *questio
 	sp_cli_print("  said   %s\n", sp_json_text(object, "message"));
 	if (*sp_json_text(object, "limit"))
 		sp_cli_print("  limit  %s\n", sp_json_text(object, "limit"));
+	if (*sp_json_text(object, "ticket"))
+		sp_cli_print("  ticket %s\n", sp_json_text(object, "ticket"));
+	print_audit(json_object_get(object, "audit"));
 	print_otherwise(json_object_get(trail, "otherwise"));
 	print_near(json_object_get(trail, "near"));
 	sp_cli_print("  by     ");

@@ -158,9 +158,10 @@ json_t *sp_question_describe(const struct sp_question *question,
 
 static json_t *describe_answer(const struct sp_policy *policy, const struct sp_answer *answer)
 {
-	return json_pack("{s:s, s:s?, s:s}", "verdict", sp_verdict_name(answer->verdict), "rule",
-			 sp_policy_rule_name(policy, answer->rule), "reason",
-			 sp_reason_name(answer->reason));
+	return json_pack("{s:s, s:s?, s:s, s:o*}", "verdict", sp_verdict_name(answer->verdict),
+			 "rule", sp_policy_rule_name(policy, answer->rule), "reason",
+			 sp_reason_name(answer->reason), "audit",
+			 sp_describe_audit(policy, &answer->audit));
 }
 
 /* The answer of each judge, under its name. */

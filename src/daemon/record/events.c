@@ -28,7 +28,7 @@
 /* Memory that an event's names point into while its record is written. */
 struct naming {
 	struct sp_live *owned; /* a session read back from the database */
-	char *rule;
+	char *rule, *audit_rule;
 	char session[24];
 };
 
@@ -36,6 +36,7 @@ static void naming_done(struct naming *naming)
 {
 	sp_live_free(naming->owned);
 	free(naming->rule);
+	free(naming->audit_rule);
 }
 
 /* The session of one end, even one that ended long ago. */
@@ -79,7 +80,8 @@ static const char *find_generation(struct sp_events *events, uint64_t revision)
 	return events->known_generation;
 }
 
-static const char *find_rule(struct sp_events *events, uint32_t number, struct naming *naming)
+/* @owned: the name's memory, where the rule is of a former policy. */
+static const char *find_rule(struct sp_events *events, uint32_t number, char **owned)
 {
 	const char *name = NULL;
 
@@ -90,9 +92,20 @@ static const char *find_rule(struct sp_events *events, uint32_t number, struct n
 	if (!name && number == SP_RULE_DEFAULT)
 		name = "default";
 	/* a rule's number is never reused, so the database knows the rules of former policies */
-	if (!name && sp_store_rule_name(events->store, number, &naming->rule) == 0)
-		name = naming->rule;
+	if (!name && sp_store_rule_name(events->store, number, owned) == 0)
+		name = *owned;
 	return name;
+}
+
+/* The ticket of a rule of the policy that runs. */
+static const char *find_ticket(struct sp_events *events, uint32_t number)
+{
+	const struct sp_rule *rule =
+		events->revisions->running && number != SP_RULE_NONE
+			? sp_policy_rule(events->revisions->running->policy, number)
+			: NULL;
+
+	return rule ? rule->ticket : NULL;
 }
 
 /* The limit of the rule that allowed the packet. NULL: the rule or its limit is of a policy that no
@@ -193,7 +206,10 @@ int sp_events_record(struct sp_events *events, const struct sp_event *event,
 		live = find_session(events, event, 1, &naming);
 	if (live)
 		sp_recorder_name_session(&record, live, naming.session);
-	record.rule = find_rule(events, event->rule, &naming);
+	record.rule = find_rule(events, event->rule, &naming.rule);
+	record.ticket = find_ticket(events, event->rule);
+	if (record.audit_would)
+		record.audit_rule = find_rule(events, event->audit_rule, &naming.audit_rule);
 	if (record.event == SP_AUDIT_LIMIT)
 		record.limit = find_limit(events, event);
 	record.generation = find_generation(events, event->revision);

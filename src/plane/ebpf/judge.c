@@ -45,6 +45,8 @@ static int run(struct sp_ebpf_staged *staged, enum sp_hook hook, const uint8_t *
 	ret_answer->verdict = answer->verdict;
 	ret_answer->reason = answer->reason;
 	ret_answer->rule = answer->rule;
+	ret_answer->audit.would = answer->would;
+	ret_answer->audit.rule = answer->audit_rule;
 	return 0;
 }
 

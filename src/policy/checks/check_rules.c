@@ -31,8 +31,8 @@ static const struct sp_key rule_keys[] = {
 	[WHEN] = { "when", SP_KEY_OPTIONAL },
 	[EXPIRES] = { "expires", SP_KEY_OPTIONAL },
 	[ALLOW_EXPIRING] = { "allow-expiring-deny", SP_KEY_OPTIONAL },
-	[MODE] = { "mode", SP_KEY_LATER },
-	[TICKET] = { "ticket", SP_KEY_LATER },
+	[MODE] = { "mode", SP_KEY_OPTIONAL },
+	[TICKET] = { "ticket", SP_KEY_OPTIONAL },
 };
 
 enum { FROM, TO, SERVICES };
@@ -43,6 +43,7 @@ static const struct sp_key body_keys[] = {
 };
 
 #define REASON_MAX 256u
+#define TICKET_MAX 128u
 
 struct sp_rule *sp_add_rule(struct sp_loader *loader, const struct sp_node *node,
 			    const struct sp_node *name, enum sp_rule_kind kind)
@@ -90,6 +91,17 @@ void sp_load_enabled(struct sp_loader *loader, const struct sp_node *node, bool 
 	*is_disabled = word == 1;
 }
 
+static bool is_line(struct sp_loader *loader, const struct sp_node *node, const char *what)
+{
+	for (const char *c = node->text; *c; c++) {
+		if ((unsigned char)*c < 0x20) {
+			sp_report(&loader->check, node, "%s is one line of text", what);
+			return false;
+		}
+	}
+	return true;
+}
+
 static void load_reason(struct sp_loader *loader, const struct sp_node *node, struct sp_rule *rule)
 {
 	const char *text = sp_read_text(&loader->check, node, "\"reason\"");
@@ -102,13 +114,21 @@ static void load_reason(struct sp_loader *loader, const struct sp_node *node, st
 			  REASON_MAX);
 		return;
 	}
-	for (const char *c = text; *c; c++) {
-		if ((unsigned char)*c < 0x20) {
-			sp_report(&loader->check, node, "\"reason\" is one line of text");
-			return;
-		}
-	}
-	rule->reason = sp_copy_text(&loader->check, text);
+	if (is_line(loader, node, "\"reason\""))
+		rule->reason = sp_copy_text(&loader->check, text);
+}
+
+static void load_ticket(struct sp_loader *loader, const struct sp_node *node, struct sp_rule *rule)
+{
+	const char *text = sp_read_text(&loader->check, node, "\"ticket\"");
+
+	if (!text)
+		return;
+	if (!*text || strlen(text) > TICKET_MAX)
+		sp_report(&loader->check, node, "\"ticket\" is a text of 1 to %u bytes, not %zu",
+			  TICKET_MAX, strlen(text));
+	else if (is_line(loader, node, "\"ticket\""))
+		rule->ticket = sp_copy_text(&loader->check, text);
 }
 
 static void load_when(struct sp_loader *loader, const struct sp_node *node, struct sp_rule *rule)
@@ -164,6 +184,26 @@ static void load_body(struct sp_loader *loader, const struct sp_node *node, stru
 				      &rule->service_count);
 }
 
+/* What a rule in audit would say is there to be read: it is recorded whatever the settings want of
+ * rules that decide. */
+static void load_mode(struct sp_loader *loader, const struct sp_node *const *values,
+		      struct sp_rule *rule)
+{
+	static const char *const words[] = { "enforce", "audit", NULL };
+	struct sp_check *check = &loader->check;
+
+	rule->is_audit = sp_read_word(check, values[MODE], "\"mode\"", words) == 1;
+	if (!rule->is_audit)
+		return;
+	if (!values[LOG])
+		rule->log = SP_LOG_NEW;
+	if (values[LIMIT])
+		sp_report(
+			check, values[LIMIT],
+			"a rule with mode: audit lets nothing pass, so there is nothing to limit: "
+			"leave \"limit\" out until it decides");
+}
+
 /* What the gateway itself sends is open by default: the end of a deny, or its beginning, has no
  * deadline in the tables. */
 static void load_times(struct sp_loader *loader, const struct sp_node *const *values,
@@ -209,12 +249,16 @@ static void load_rule(struct sp_loader *loader, const struct sp_node *node)
 		load_body(loader, values[is_deny ? DENY : ALLOW], rule);
 	if (values[REASON])
 		load_reason(loader, values[REASON], rule);
+	if (values[TICKET])
+		load_ticket(loader, values[TICKET], rule);
 	if (values[LOG])
 		sp_load_log(loader, values[LOG], rule);
 	if (values[LIMIT])
 		sp_load_limit(loader, values[LIMIT], rule);
 	if (values[ENABLED])
 		sp_load_enabled(loader, values[ENABLED], &rule->is_disabled);
+	if (values[MODE])
+		load_mode(loader, values, rule);
 	load_times(loader, values, rule);
 	check_expiring_deny(loader, values, is_deny);
 }

@@ -12,7 +12,7 @@
 
 static bool is_allow(const struct sp_rule *rule)
 {
-	return rule->kind == SP_RULE_ALLOW || rule->kind == SP_RULE_EXPOSE;
+	return sp_rule_lets(rule) || rule->kind == SP_RULE_EXPOSE;
 }
 
 /* Does some rule without a limit allow all that one of the two does? */
@@ -24,7 +24,7 @@ static bool is_freed(struct sp_overlap *overlap, const struct sp_rule *a, const 
 		const struct sp_rule *rule = &policy->rules[i];
 
 		/* an expose entry is for the edge alone, where the two may meet elsewhere too */
-		if (rule->kind == SP_RULE_ALLOW && !rule->limit &&
+		if (sp_rule_lets(rule) && !rule->limit &&
 		    (sp_rule_covers(overlap, rule, a) || sp_rule_covers(overlap, rule, b)))
 			return true;
 	}

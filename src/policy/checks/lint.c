@@ -9,6 +9,7 @@
 #include "net/addr.h"
 #include "policy/checks/loader.h"
 #include "policy/checks/overlap.h"
+#include "policy/times/schedule.h"
 
 /* The lint compares pairs of rules. This bounds the comparisons of their items. */
 #define WORK_MAX 8000000u
@@ -42,7 +43,7 @@ static void lint_allows_within_denies(struct lint *lint)
 	for (size_t d = 0; d < policy->rule_count; d++) {
 		const struct sp_rule *deny = &policy->rules[d];
 
-		if (deny->kind != SP_RULE_DENY)
+		if (deny->kind != SP_RULE_DENY || deny->is_audit)
 			continue;
 		for (size_t a = 0; a < policy->rule_count; a++) {
 			const struct sp_rule *allow = &policy->rules[a];
@@ -155,7 +156,7 @@ static void lint_any_to_any(struct lint *lint, const struct sp_rule *rule)
 		from |= rule->from[i].kind == SP_FROM_ANY;
 	for (size_t i = 0; i < rule->to_count; i++)
 		to |= rule->to[i].kind == SP_TO_ANY;
-	if (from && to)
+	if (from && to && !rule->is_audit)
 		warn_at(lint, &rule->place,
 			"rule \"%s\" is from any to any: it %s everybody everywhere", rule->name,
 			rule->kind == SP_RULE_DENY ? "stops" : "lets");
@@ -172,7 +173,8 @@ static void lint_twins(struct lint *lint)
 		     earlier++) {
 			const struct sp_rule *twin = &policy->rules[earlier];
 
-			if (twin->kind != rule->kind || twin->limit != rule->limit ||
+			if (twin->kind != rule->kind || twin->is_audit != rule->is_audit ||
+			    twin->limit != rule->limit ||
 			    !sp_rule_covers(&lint->overlap, twin, rule) ||
 			    !sp_rule_covers(&lint->overlap, rule, twin))
 				continue;
@@ -195,7 +197,7 @@ static void lint_limits(struct lint *lint)
 
 			if (lint->overlap.work > WORK_MAX)
 				return;
-			if (rule->kind != SP_RULE_ALLOW || rule->limit ||
+			if (!sp_rule_lets(rule) || rule->limit ||
 			    !sp_rule_covers(&lint->overlap, rule, limited))
 				continue;
 			warn_at(lint, &limited->place,
@@ -205,6 +207,54 @@ static void lint_limits(struct lint *lint)
 			break;
 		}
 	}
+}
+
+/* Does a rule that decides cover all of @rule, and answer as it would? */
+static const struct sp_rule *find_forestaller(struct lint *lint, const struct sp_rule *rule)
+{
+	const struct sp_policy *policy = lint->policy;
+
+	for (size_t i = 0; i < policy->rule_count && lint->overlap.work <= WORK_MAX; i++) {
+		const struct sp_rule *other = &policy->rules[i];
+
+		if (other->kind == rule->kind && !other->is_audit && !sp_rule_is_timed(other) &&
+		    sp_rule_covers(&lint->overlap, other, rule))
+			return other;
+	}
+	return NULL;
+}
+
+/* Does a rule that decides allow any of what @rule is about? What the gateway itself sends is open. */
+static bool is_met_by_an_allow(struct lint *lint, const struct sp_rule *rule)
+{
+	const struct sp_policy *policy = lint->policy;
+
+	for (size_t i = 0; i < rule->from_count; i++)
+		if (rule->from[i].kind == SP_FROM_SELF && !policy->settings.self_needs_rules)
+			return true;
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		const struct sp_rule *other = &policy->rules[i];
+
+		if ((sp_rule_lets(other) || other->kind == SP_RULE_EXPOSE) &&
+		    sp_rules_meet(&lint->overlap, other, rule))
+			return true;
+	}
+	return false;
+}
+
+/* A rule in audit that would change no answer says nothing about what it would do. */
+static void lint_audit(struct lint *lint, const struct sp_rule *rule)
+{
+	const struct sp_rule *other = find_forestaller(lint, rule);
+
+	if (other)
+		warn_at(lint, &rule->place,
+			"rule \"%s\" would change nothing: rule \"%s\" says the same of all of it",
+			rule->name, other->name);
+	else if (rule->kind == SP_RULE_DENY && !is_met_by_an_allow(lint, rule))
+		warn_at(lint, &rule->place,
+			"rule \"%s\" would deny nothing new: no rule allows any of it%s",
+			rule->name, "");
 }
 
 static void lint_unused(struct lint *lint, const struct sp_symbols *symbols, const char *what)
@@ -251,5 +301,8 @@ void sp_lint(struct sp_loader *loader)
 	lint_twins(&lint);
 	lint_limits(&lint);
 	sp_lint_hosts(loader);
+	for (size_t i = 0; i < policy->rule_count && lint.overlap.work <= WORK_MAX; i++)
+		if (policy->rules[i].is_audit)
+			lint_audit(&lint, &policy->rules[i]);
 	loader->check.no_memory |= lint.overlap.no_memory;
 }

@@ -312,6 +312,62 @@ static void deny_beats_allow_and_the_first_of_each_is_named(void **state)
 	assert_int_equal(verdict.log, SP_LOG_ALL);
 }
 
+static void audit_rule(struct hand *hand, enum sp_rule_kind kind, const char *name, const char *to,
+		       const char *services, enum sp_log log)
+{
+	struct sp_rule *rule = hand_rule(hand, kind, name, "any", to, services);
+
+	rule->is_audit = true;
+	rule->log = log;
+}
+
+/* Beside each verdict stands what the rules in audit would have said, and it is logged where that is
+ * another answer. */
+static void a_rule_in_audit_decides_nothing_and_is_noted(void **state)
+{
+	static const struct {
+		const char *to;
+		uint16_t port;
+		enum sp_verdict_action action;
+		uint32_t rule;
+		enum sp_log log;
+		uint8_t would;
+		uint32_t audit_rule;
+	} cases[] = {
+		{ "9.9.9.9", 22, SP_ALLOW, 1, SP_LOG_NONE, SP_WOULD_NOTHING, SP_RULE_NONE },
+		{ "9.9.9.9", 23, SP_ALLOW, 1, SP_LOG_NEW, SP_WOULD_DENY | SP_WOULD_LOGGED, 3 },
+		{ "9.9.9.9", 24, SP_ALLOW, 1, SP_LOG_NONE, SP_WOULD_DENY, 4 },
+		{ "9.9.9.9", 25, SP_ALLOW, 1, SP_LOG_NONE, SP_WOULD_ALLOW | SP_WOULD_LOGGED, 5 },
+		{ "9.9.9.9", 99, SP_DENY, 0, SP_LOG_ALL, SP_WOULD_ALLOW | SP_WOULD_LOGGED, 6 },
+		{ "10.1.0.1", 99, SP_DENY, 2, SP_LOG_NONE, SP_WOULD_NOTHING, SP_RULE_NONE },
+		{ "10.1.0.1", 23, SP_DENY, 2, SP_LOG_NONE, SP_WOULD_DENY | SP_WOULD_LOGGED, 3 },
+	};
+	__hand struct hand hand = { 0 };
+
+	(void)state;
+	hand.policy.settings.is_default_silent = true;
+	hand_network(&hand, "a", "10.1.0.0/16", "");
+	hand_rule(&hand, SP_RULE_ALLOW, "yes", "any", "any", "tcp/1-50")->log = SP_LOG_NONE;
+	hand_rule(&hand, SP_RULE_DENY, "no", "any", "a", "")->log = SP_LOG_NONE;
+	audit_rule(&hand, SP_RULE_DENY, "d1", "any", "tcp/23", SP_LOG_NEW);
+	audit_rule(&hand, SP_RULE_DENY, "d2", "any", "tcp/23-24", SP_LOG_NONE);
+	audit_rule(&hand, SP_RULE_ALLOW, "a1", "any", "tcp/24-25", SP_LOG_NEW);
+	audit_rule(&hand, SP_RULE_ALLOW, "a2", "any", "tcp/25 tcp/99", SP_LOG_NEW);
+
+	__tables struct sp_tables *tables = compile(&hand);
+
+	for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
+		const struct sp_verdict verdict = ask(tables, SP_ZONE_INSIDE, "10.2.1.1",
+						      cases[i].to, SP_SVC_TCP + cases[i].port);
+
+		assert_int_equal(verdict.action, cases[i].action);
+		assert_int_equal(verdict.rule, cases[i].rule);
+		assert_int_equal(verdict.log, cases[i].log);
+		assert_int_equal(verdict.would, cases[i].would);
+		assert_int_equal(verdict.audit_rule, cases[i].audit_rule);
+	}
+}
+
 static void expose_is_for_the_edge_and_a_deny_to_self_beats_it(void **state)
 {
 	__hand struct hand hand = { 0 };
@@ -828,6 +884,7 @@ int main(void)
 		cmocka_unit_test(resolvers_are_marked_wherever_they_live),
 		cmocka_unit_test(bogons_less_what_the_edge_trusts),
 		cmocka_unit_test(deny_beats_allow_and_the_first_of_each_is_named),
+		cmocka_unit_test(a_rule_in_audit_decides_nothing_and_is_noted),
 		cmocka_unit_test(expose_is_for_the_edge_and_a_deny_to_self_beats_it),
 		cmocka_unit_test(protect_holds_on_the_interface_that_routes_to_the_source),
 		cmocka_unit_test(without_protect_in_the_pool_the_tunnel_flag_is_off),
