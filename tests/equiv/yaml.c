@@ -157,10 +157,12 @@ static void put_people(FILE *out, uint32_t n, uint32_t users)
 	fputs(" ]\n", out);
 }
 
-/* A single address, as 10.0.0.1/32 or 2001:db8::1/128. */
+/* A single address, as 10.0.0.1, 10.0.0.1/32 or 2001:db8::1/128. */
 static bool is_host(const char *word)
 {
-	return strcmp(strchr(word, '/'), strchr(word, ':') ? "/128" : "/32") == 0;
+	const char *length = strchr(word, '/');
+
+	return !length || strcmp(length, strchr(word, ':') ? "/128" : "/32") == 0;
 }
 
 /* Of a listed network: what a file has of it, or its hosts, which a name has. */
