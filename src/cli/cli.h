@@ -22,7 +22,7 @@ enum sp_exit {
 	SP_EXIT_UNREACHABLE = 6,
 	SP_EXIT_NOT_PERMITTED = 7,
 	SP_EXIT_DEGRADED = 8,
-	SP_EXIT_DENY = 10, /* explain --exit-code; idp verify: refused */
+	SP_EXIT_DENY = 10, /* explain, report unused: --exit-code; idp verify: refused */
 };
 
 /* What every verb has. */
@@ -160,6 +160,7 @@ int sp_cli_replay(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_ban(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_unban(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_bans(struct sp_cli *cli, int argc, char **argv);
+int sp_cli_report_unused(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_apply(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_detach(struct sp_cli *cli, int argc, char **argv);
 int sp_cli_backup(struct sp_cli *cli, int argc, char **argv);

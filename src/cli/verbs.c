@@ -32,6 +32,7 @@ const struct sp_verb sp_verbs[] = {
 	{ "ban", "ADDRESS|PREFIX", "drop who sends from there, at once", sp_cli_ban },
 	{ "unban", "ADDRESS|PREFIX", "end a ban", sp_cli_unban },
 	{ "bans", "", "who is banned", sp_cli_bans },
+	{ "report unused", "", "rules that decided nothing", sp_cli_report_unused },
 	{ "user add", "NAME", "let somebody sign in with a password", sp_cli_user_add },
 	{ "user passwd", "NAME", "change a user's password", sp_cli_user_passwd },
 	{ "user groups", "NAME [GROUP…]", "say which groups a user is in", sp_cli_user_groups },

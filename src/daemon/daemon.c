@@ -211,6 +211,16 @@ static int load_people(struct sp_daemon *daemon, bool is_new_store)
 	return r;
 }
 
+static int load_hits(struct sp_daemon *daemon)
+{
+	int r = sp_hits_load(&daemon->hits);
+
+	if (r < 0)
+		sp_log_error("reading which rules decided: %s; %s", sp_err_text(r),
+			     sp_store_error(daemon->store));
+	return r;
+}
+
 static int load_bans(struct sp_daemon *daemon, bool is_new_store)
 {
 	int r = sp_bans_load(&daemon->bans, is_new_store);
@@ -260,6 +270,7 @@ static void daemon_tick(void *arg)
 		sp_apply_retry(&daemon->applies);
 	if (daemon->ticks % FORGET_TICKS == 0)
 		sp_store_forget(daemon->store, sp_clock_realtime_ns() - KEEP_NS);
+	sp_hits_tick(&daemon->hits);
 	sp_notify_watchdog();
 	sp_edges_tick(&daemon->applies);
 	sp_loop_in(daemon->loop, &daemon->tick_timer, SP_SECOND_NS);
@@ -406,6 +417,8 @@ static int daemon_start(struct sp_daemon *daemon)
 	r = load_people(daemon, is_new_store);
 	if (r == 0)
 		r = load_bans(daemon, is_new_store);
+	if (r == 0)
+		r = load_hits(daemon);
 	if (r < 0)
 		return r;
 	open_marks(daemon);
@@ -445,6 +458,9 @@ static int daemon_serve(struct sp_daemon *daemon)
 static void daemon_stop(struct sp_daemon *daemon)
 {
 	sp_control_close(daemon->control);
+	if (daemon->plane)
+		sp_hits_look(&daemon->hits);
+	sp_hits_done(&daemon->hits);
 	sp_apply_drop(&daemon->applies);
 	sp_again_done(&daemon->applies);
 	sp_origins_done(&daemon->origins);

@@ -14,6 +14,7 @@
 
 #include "config/machine.h"
 #include "daemon/facts/bans.h"
+#include "daemon/record/hits.h"
 #include "daemon/change/farewell.h"
 #include "daemon/apply/applies.h"
 #include "daemon/base/warnings.h"
@@ -84,6 +85,7 @@ struct sp_daemon {
 	struct sp_portal_seen portal;
 	struct sp_recorder recorder;
 	struct sp_events events;
+	struct sp_hits hits;
 	struct sp_revisions revisions;
 	struct sp_origins origins;
 	bool is_lock_open;

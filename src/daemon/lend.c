@@ -103,6 +103,8 @@ static void lend_people(struct sp_daemon *daemon)
 	daemon->farewell.machine = &daemon->machine;
 	daemon->bans.store = daemon->store;
 	daemon->bans.recorder = &daemon->recorder;
+	daemon->hits.store = daemon->store;
+	daemon->hits.revisions = &daemon->revisions;
 }
 
 static void answered(void *arg, const struct sp_engine_identity *whose,
@@ -324,6 +326,7 @@ static void lend_ops(struct sp_daemon *daemon)
 		.origins = &daemon->origins,
 		.works = &daemon->works,
 		.bans = &daemon->bans,
+		.hits = &daemon->hits,
 		.is_lock_open = &daemon->is_lock_open,
 		.is_memory_locked = &daemon->is_memory_locked,
 		.started_ns = &daemon->started_ns,
@@ -349,5 +352,5 @@ void sp_daemon_lend_plane(struct sp_daemon *daemon)
 	daemon->revisions.plane = daemon->people.plane = daemon->farewell.plane = daemon->plane;
 	daemon->events.plane = daemon->drops.plane = daemon->health.plane = daemon->plane;
 	daemon->network.plane = daemon->watch.plane = daemon->ops.plane = daemon->plane;
-	daemon->applies.plane = daemon->bans.plane = daemon->plane;
+	daemon->applies.plane = daemon->bans.plane = daemon->hits.plane = daemon->plane;
 }

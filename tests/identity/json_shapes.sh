@@ -237,6 +237,8 @@ reply ban prefix=203.0.113.7 for_s=3600 reason=trial
 gate ban ban 2001:db8:bad::/48
 reply bans
 gate bans bans
+reply rules
+gate 'report unused' report unused
 reply unban prefix=2001:db8:bad::/48
 gate unban unban 203.0.113.7
 refused no-such-ban unban prefix=203.0.113.7

@@ -84,6 +84,7 @@ static const struct sp_op *find_op(const char *name)
 		{ "ban", ban, NULL, sp_op_ban },
 		{ "unban", prefix, NULL, sp_op_unban },
 		{ "bans", none, NULL, sp_op_bans },
+		{ "rules", none, NULL, sp_op_rules },
 		{ "login.refused", refused, refused, sp_op_login_refused },
 		{ "portal.certificate", none, none, sp_op_portal_certificate },
 		{ "portal.report", report, report, sp_op_portal_report },

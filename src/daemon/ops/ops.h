@@ -31,6 +31,7 @@
 #include "plane/plane.h"
 
 struct sp_bans;
+struct sp_hits;
 struct sp_snapshot;
 
 /* What the ops stand on, lent by the daemon. */
@@ -58,6 +59,7 @@ struct sp_ops {
 	struct sp_origins *origins;
 	struct sp_works *works;
 	struct sp_bans *bans;
+	struct sp_hits *hits;
 	const bool *is_lock_open, *is_memory_locked;
 	const int64_t *started_ns;
 };
@@ -166,6 +168,7 @@ void sp_op_peer_config(struct sp_ops *, struct sp_client *, const struct sp_requ
 void sp_op_ban(struct sp_ops *, struct sp_client *, const struct sp_request *);
 void sp_op_unban(struct sp_ops *, struct sp_client *, const struct sp_request *);
 void sp_op_bans(struct sp_ops *, struct sp_client *, const struct sp_request *);
+void sp_op_rules(struct sp_ops *, struct sp_client *, const struct sp_request *);
 void sp_op_audit_query(struct sp_ops *, struct sp_client *, const struct sp_request *);
 void sp_op_device_challenge(struct sp_ops *, struct sp_client *, const struct sp_request *);
 void sp_op_login_refused(struct sp_ops *, struct sp_client *, const struct sp_request *);

@@ -62,6 +62,10 @@ static const char *const SCHEMAS[] = {
 	[7] = "CREATE TABLE ban(addr BLOB NOT NULL, length INTEGER NOT NULL, added_ns INTEGER NOT "
 	      "NULL, until_ns INTEGER NOT NULL, reason TEXT, who TEXT, PRIMARY KEY(addr, length)) "
 	      "WITHOUT ROWID;PRAGMA user_version = 7;",
+	/* when each rule decided last, as its counter showed */
+	[8] = "CREATE TABLE hit(rule INTEGER PRIMARY KEY, since_ns INTEGER NOT NULL, hit_ns "
+	      "INTEGER "
+	      "NOT NULL, packets INTEGER NOT NULL);PRAGMA user_version = 8;",
 };
 #define SCHEMA_VERSION ((int64_t)(sizeof(SCHEMAS) / sizeof(SCHEMAS[0])) - 1)
 

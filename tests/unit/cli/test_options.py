@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 PROGRAMS = os.path.abspath(sys.argv.pop(1))
@@ -40,6 +41,7 @@ interfaces: { edge: [eth0], inside: [lan0], tunnel: vpn0 }
 vpn: { pool: [100.99.0.0/16] }
 '''
 RECORD = {'v': 1, 'seq': 7, 'time': '2026-11-22T03:10:00.123456789Z', 'event': 'deny', 'src': '10.0.0.1', 'dst': '10.0.0.2'}
+LAST_WEEK = time.strftime('%Y-%m-%dT%H:%M:%S.000000000Z', time.gmtime(time.time() - 7 * 86400))
 REPLIES = {
     'status': {'state': 'enforcing', 'plane': 'ebpf', 'hooks': [], 'rule_counters': [
         {'rule': 'eng-git', 'packets': 1, 'bytes': 1, 'line': 1}], 'warnings': []},
@@ -50,6 +52,11 @@ REPLIES = {
               'changes': {'sessions': 0}},
     'rollback': {'returning': True, 'generation': 'abc', 'revision': 2},
     'plan': {'same': True, 'rules': [], 'changes': [], 'diagnostics': [], 'generation': 'abc', 'against': 'abc'},
+    'rules': {'rules': [
+        {'rule': 'eng-git', 'mode': 'enforce', 'file': 'policy.yaml', 'line': 6,
+         'watched_since': '2026-01-01T00:00:00.000000000Z', 'last_hit': None},
+        {'rule': 'yearly', 'mode': 'audit', 'file': 'policy.yaml', 'line': 7,
+         'watched_since': '2026-01-01T00:00:00.000000000Z', 'last_hit': LAST_WEEK}]},
     'session.close': {'closed': [], 'kernel_ns': 1},
 }
 
@@ -223,6 +230,9 @@ ROWS = [
     (['restore'], {'yes': Elsewhere(BACKUP)}),
     (['status'], {
         'rules': Asks(rules=True), 'watch': Elsewhere(LOGIN), 'iface': Elsewhere(LOGIN), 'state': Elsewhere(LOGIN)}),
+    (['report', 'unused'], {
+        'since': Shows('1d', text='yearly'),
+        'exit-code': Shows(code=10)}),
     (['ban', '203.0.113.7'], {'for': Asks('1h', for_s=3600), 'reason': Asks('trial', reason='trial')}),
     (['session', 'open', '--user', 'ana', '--idp', 'corp', '--pubkey', KEY], {
         'user': Asks('bob', user='bob'), 'subject': Asks('4711', subject='4711'), 'idp': Asks('partner', idp='partner'),

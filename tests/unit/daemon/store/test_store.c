@@ -475,7 +475,7 @@ static void a_database_of_the_first_schema_is_brought_up(void **state)
 		"ALTER TABLE session DROP COLUMN ending;"
 		"ALTER TABLE session DROP COLUMN full_ns;"
 		"ALTER TABLE session DROP COLUMN boot_ns;"
-		"DROP TABLE ban;PRAGMA user_version = 1;");
+		"DROP TABLE ban;DROP TABLE hit;PRAGMA user_version = 1;");
 	reopen(fixture);
 	assert_false(fixture->is_new);
 	assert_null(fixture->moved);
