@@ -17,7 +17,7 @@ TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), *['..'] * 4))
 CLANG = os.environ.get('CLANG', 'clang-19')
 FLAGS = ['-gline-tables-only', '-O1', '-fsanitize=thread', '-std=gnu11', '-D_GNU_SOURCE', '-DSP_VERSION="test"', '-Iinclude', '-Isrc',
          '-Ibpf']
-LIBS = [f'-l{name}' for name in 'cmocka jansson yaml sqlite3 nftables mnl systemd seccomp cap sodium crypto curl b2 m'.split()]
+LIBS = [f'-l{name}' for name in 'cmocka jansson yaml sqlite3 nftables mnl systemd seccomp cap sodium crypto curl cares b2 m'.split()]
 # A kernel; other processes; another main; instructions not everybody has.
 NOT_NEEDED = ('src/plane/ebpf/', 'src/cli/', 'src/portal/', 'src/vpnd/', 'src/watchdog/', 'src/wg/', 'src/daemon/main.c',
               'ifma')
