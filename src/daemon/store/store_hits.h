@@ -12,8 +12,9 @@ struct sp_hit_row {
 	uint64_t packets; /* its counter at the last look */
 };
 
-/* The row of row->rule becomes @row. */
+/* The row of row->rule becomes @row. Returns 0; -errno (sp_store_error says more). */
 int sp_store_put_hit(struct sp_store *store, const struct sp_hit_row *row);
+/* The row of @rule goes, if there is one. Returns 0; -errno. */
 int sp_store_remove_hit(struct sp_store *store, uint32_t rule);
 
 typedef int (*sp_store_hit_fn)(void *arg, const struct sp_hit_row *row);
