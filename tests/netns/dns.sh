@@ -112,4 +112,14 @@ expect "what no answer confirms ends" lab_wait 20 warns dns-empty 'git.corp.exam
 expect "and nothing is reached by it" fails pings 10.30.2.9
 says git.corp.example 'a 1 10.30.2.9'
 expect "until the name is answered again" lab_wait 20 pings 10.30.2.9
+
+sed -i 's/^dns:.*/dns: { servers: ["10.30.2.9:1", "10.30.2.9:5353"] }/' "$LAB_ROOT/etc/sallyport/sallyport.yaml"
+expect "servers are taken by a reload" lab_gate reload
+before=$(asked git.corp.example)
+expect "one that refuses is passed over" lab_wait 20 eval '[ "$(asked git.corp.example)" -gt "$((before + 2))" ]'
+expect "and the name stays known" lab_wait 20 is git.corp.example state good
+sed -i '/^dns:/d' "$LAB_ROOT/etc/sallyport/sallyport.yaml"
+expect "without servers of its own" lab_gate reload
+expect "it asks those of resolv.conf, which are not there" lab_wait 30 is git.corp.example state failed
+expect "and goes on" kill -0 "$lab_daemon_pid"
 expect_done

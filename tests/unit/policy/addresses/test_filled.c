@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Networks by file: what the text says of them, what is wrong with it, and what they hold at a
+/* Networks by file and by DNS: what the text says of them, what is wrong with it, and what they hold at a
  * moment. */
 #include "../loading.h"
 
@@ -115,6 +115,34 @@ static void facts_fill_what_is_made_of_them(void **state)
 	assert_true(network_holds(&filled->networks[DEEP], "10.9.1.1"));
 }
 
+static void names_fill_what_is_made_of_them(void **state)
+{
+	static const char text[] =
+		"sallyport: 1\n"
+		"networks:\n"
+		"  git:  { dns: [git.corp.example, www.corp.example], ttl-min: 30s }\n"
+		"  less: { in: [git, 10.9.0.0/16], except: 10.30.2.10 }\n"
+		"fixtures: { dns: { git.corp.example: [10.30.2.9, \"2001:db8::9\"], "
+		"www.corp.example: [10.30.2.10, 10.30.2.9] } }\n";
+	__sp_cleanup(sp_policy_freep) struct sp_policy *policy = load_good(text);
+	__sp_cleanup(sp_policy_freep) struct sp_policy *filled = NULL;
+	const struct sp_network *git = &policy->networks[0];
+
+	(void)state;
+	assert_int_equal(git->kind, SP_NETWORK_DNS);
+	assert_int_equal(git->host_count, 2);
+	assert_string_equal(git->hosts[1], "www.corp.example");
+	assert_int_equal(git->ttl_min_s, 30);
+	assert_int_equal(git->max_age_s, 86400);
+	assert_false(sp_network_is_fixed(&policy->networks[1]));
+	assert_int_equal(sp_policy_fill_fixtures(policy, &filled), 0);
+	assert_int_equal(filled->networks[0].in_count, 4);
+	assert_true(network_holds(&filled->networks[0], "2001:db8::9"));
+	assert_true(network_holds(&filled->networks[1], "10.30.2.9"));
+	assert_false(network_holds(&filled->networks[1], "10.30.2.10"));
+	assert_true(network_holds(&filled->networks[1], "10.9.1.1"));
+}
+
 static void a_policy_without_files_is_its_own(void **state)
 {
 	__sp_cleanup(sp_policy_freep) struct sp_policy *policy =
@@ -128,6 +156,9 @@ static void a_policy_without_files_is_its_own(void **state)
 
 static void a_test_needs_to_know_what_is_held(void **state)
 {
+	static const char of_name[] =
+		"sallyport: 1\nnetworks: { git: { dns: git.corp.example } }\n"
+		"tests: [ { from: 10.0.0.1, to: git, service: tcp/1, expect: deny } ]\n";
 	static const char test[] =
 		"tests:\n  - { from: 10.0.0.1, to: drop, service: tcp/1, expect: deny }\n";
 	static const char known[] = "fixtures: { feeds: { drop: 10.30.2.10 } }\n";
@@ -138,6 +169,9 @@ static void a_test_needs_to_know_what_is_held(void **state)
 	snprintf(text, sizeof(text), "%s%s", HEAD, test);
 	assert_non_null(strstr(diagnose(text, strlen(text)),
 			       "a test to \"drop\" needs to know what its file holds"));
+	assert_non_null(strstr(diagnose(of_name, strlen(of_name)),
+			       "a test to \"git\" needs to know an address of its name: fixtures: "
+			       "{ dns: { git.corp.example: 192.0.2.1 } }"));
 	snprintf(text, sizeof(text), "%s%s%s", HEAD, known, test);
 	policy = load_good(text);
 	assert_int_equal(policy->tests[0].to_count, 1);
@@ -190,6 +224,7 @@ int main(void)
 		cmocka_unit_test(what_is_wrong_is_said),
 		cmocka_unit_test(without_facts_nothing_is_held),
 		cmocka_unit_test(facts_fill_what_is_made_of_them),
+		cmocka_unit_test(names_fill_what_is_made_of_them),
 		cmocka_unit_test(a_policy_without_files_is_its_own),
 		cmocka_unit_test(a_test_needs_to_know_what_is_held),
 		cmocka_unit_test(the_edge_drops_networks_of_either_kind),
