@@ -58,6 +58,34 @@ static void lint_rule(struct sp_loader *loader, uint8_t *made, const struct sp_r
 			rule->name, network->name);
 }
 
+static void lint_edge(struct sp_loader *loader, uint8_t *made)
+{
+	const struct sp_policy *policy = loader->policy;
+
+	for (size_t i = 0; i < policy->drop_count; i++) {
+		const struct sp_network *network = &policy->networks[policy->drops[i]];
+		const struct sp_node at = sp_node_at(&network->place);
+
+		if (is_of_names(policy, made, policy->drops[i]))
+			sp_warn(&loader->check, &at,
+				"the edge drops \"%s\", whose addresses names have in the DNS: "
+				"while a "
+				"name has no answer it drops nothing of it",
+				network->name);
+	}
+	for (size_t i = 0; i < policy->trust_count; i++) {
+		const struct sp_network *network = &policy->networks[policy->trusts[i]];
+		const struct sp_node at = sp_node_at(&network->place);
+
+		if (is_of_names(policy, made, policy->trusts[i]))
+			sp_warn(&loader->check, &at,
+				"the edge trusts \"%s\", whose addresses names have in the DNS: "
+				"whoever "
+				"answers for them decides what it does not drop",
+				network->name);
+	}
+}
+
 void sp_lint_hosts(struct sp_loader *loader)
 {
 	const struct sp_policy *policy = loader->policy;
@@ -69,4 +97,6 @@ void sp_lint_hosts(struct sp_loader *loader)
 	}
 	for (size_t i = 0; i < policy->rule_count && loader->hosts.count; i++)
 		lint_rule(loader, made, &policy->rules[i]);
+	if (loader->hosts.count)
+		lint_edge(loader, made);
 }

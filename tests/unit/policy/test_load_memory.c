@@ -49,7 +49,8 @@ static const char good_policy[] =
 	"people: { oncall: [{user: ana, idp: corp}, {user: bob, idp: x}] }\n"
 	"roles: { eng: {match: [{idp: corp, group: eng}, {idp: x, user: y}, {people: oncall}]} }\n"
 	"networks: { db: {in: [10.0.0.0/8, \"2001:db8::/32\"], except: [10.1.1.1]}, lan: "
-	"10.20.0.0/16, all: [lan, db] }\n"
+	"10.20.0.0/16, all: [lan, db], git: {dns: [git.corp.example, b.example.org]}, more: [git, "
+	"lan] }\n"
 	"services: { web: [tcp/80, udp/443], both: [web, tcp/22] }\n"
 	"edge: { drop: bogons, expose: [ {name: e, to: self, service: web} ] }\n"
 	"protect: [ {name: p, from: lan, to: self, service: tcp/22} ]\n"
@@ -57,10 +58,11 @@ static const char good_policy[] =
 	"  - {name: a, allow: {from: [eng, {user: ana, idp: corp}], to: [db, 10.0.0.1, {role: "
 	"eng}, {people: oncall}], "
 	"services: [web, icmp]}}\n"
-	"  - {name: d, deny: {from: any, to: 10.0.0.1}, reason: \"no\"}\n"
+	"  - {name: d, deny: {from: any, to: [10.0.0.1, more]}, reason: \"no\"}\n"
 	"  - {name: o, allow: {from: [signed-in, self], to: [all, own-devices], services: both}, "
 	"enabled: false}\n"
-	"fixtures: { self: [192.0.2.1], interfaces: {wan0: edge}, sessions: [ {user: ana, idp: "
+	"fixtures: { dns: {git.corp.example: 10.0.0.2}, self: [192.0.2.1], interfaces: {wan0: "
+	"edge}, sessions: [ {user: ana, idp: "
 	"corp, groups: [eng], "
 	"address: 100.64.0.7} ] }\n"
 	"tests: [ {from: {user: ana}, on: wan0, to: [db, self], service: web, expect: allow, rule: "
@@ -72,7 +74,8 @@ static const char bad_policy[] =
 static const char machine_file[] =
 	"sallyport: 1\nplane: ebpf\ninterfaces: { edge: [wan0, wan1], inside: lan0, tunnel: vpn0, "
 	"unmanaged: [guest0] }\n"
-	"vpn: { pool: 10.9.0.0/24, endpoint: gate, dns: [10.0.0.1], routes: [servers] }\n";
+	"vpn: { pool: 10.9.0.0/24, endpoint: gate, dns: [10.0.0.1], routes: [servers] }\n"
+	"dns: { servers: [10.0.0.1, \"[2001:db8::53]:5353\"] }\n";
 
 static int load_policy(const char *text, bool *ret_has_result)
 {
