@@ -299,7 +299,7 @@ static void add_to(struct rng *rng, const struct world_policy *policy, struct wo
 
 	if (dice < 12)
 		words_add(words, "{ role: r%u }", rng_below(rng, policy->role_count));
-	else if (dice < 20)
+	else if (dice < 22)
 		words_add(words, "self");
 	else if (dice < 30)
 		words_add(words, "internet");
@@ -825,9 +825,9 @@ static void make_bounds(struct rng *rng, struct world *world)
 {
 	uint32_t dice = rng_below(rng, 100);
 
-	if (dice < 8)
-		world->flows_max = dice < 4 ? 8 : 64;
-	else if (dice < 20)
+	if (dice < 10)
+		world->flows_max = dice < 7 ? 8 : 64;
+	else if (dice < 22)
 		world->session_flows_max = 4;
 	for (uint32_t i = 0; i < world->session_count; i++) {
 		if (rng_chance(rng, 10))
