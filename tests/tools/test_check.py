@@ -154,6 +154,14 @@ class Check(unittest.TestCase):
         self.addCleanup(os.environ.pop, 'CHECK_QEMU')
         self.assertEqual(self.check('--only', 'qemu', expect=0)[-1], '2 passed, 0 failed, 0 skipped')
 
+    def test_program_whose_end_nobody_saw_is_a_failure(self):
+        self.script('tests/netns/a.sh', 'exit 0')
+        # the parent is `timeout`; the shell that counts what it says is above the one that started it
+        self.script('tests/netns/b.sh', 'up() { cut -d " " -f 4 "/proc/$1/stat"; }; kill -KILL "$(up "$(up "$PPID")")"')
+        lines = self.check('--only', 'netns', expect=1)
+        self.assertEqual(lines[-1], '1 passed, 1 failed, 0 skipped')
+        self.assertIn('FAILED   netns: b', lines)
+
     def test_demo_that_ends_badly_is_a_failure(self):
         self.script('demo', '[ $# -eq 0 ]')
         self.assertEqual(self.check('--only', 'demo', expect=1)[-1], '1 passed, 1 failed, 0 skipped')
