@@ -67,7 +67,8 @@ static bool see_address(struct sp_dns_name *name, const struct sp_addr *addr, in
 	const size_t at = find_place(name, addr);
 
 	if (at < name->count && !sp_addr_compare(&name->addresses[at].addr, addr)) {
-		name->addresses[at].seen_s = seen_s;
+		if (seen_s > name->addresses[at].seen_s)
+			name->addresses[at].seen_s = seen_s;
 		return false;
 	}
 	if (name->count == SP_DNS_ADDRESSES_MAX) {
@@ -133,6 +134,28 @@ bool sp_dns_name_age(struct sp_dns_name *name, int64_t now_s)
 	name->count = kept;
 	if (name->asked_s > now_s)
 		name->asked_s = now_s;
+	return is_changed;
+}
+
+bool sp_dns_name_merge(struct sp_dns_name *name, const struct sp_dns_name *asked, int64_t now_s)
+{
+	bool is_changed = sp_dns_name_age(name, now_s);
+
+	for (size_t i = 0; i < asked->count; i++) {
+		const struct sp_dns_address *address = &asked->addresses[i];
+
+		if (now_s - address->seen_s < name->max_age_s)
+			is_changed |= see_address(name, &address->addr, address->seen_s);
+	}
+	if (asked->asked_s < name->asked_s)
+		return is_changed;
+	name->state = asked->state;
+	name->asked_s = asked->asked_s;
+	name->ttl_s = asked->ttl_s;
+	name->has_ttl = asked->has_ttl;
+	name->left_out = asked->left_out;
+	name->kept_s = asked->kept_s;
+	memcpy(name->fault, asked->fault, sizeof(name->fault));
 	return is_changed;
 }
 

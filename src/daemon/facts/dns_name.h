@@ -46,6 +46,9 @@ bool sp_dns_name_take(struct sp_dns_name *name, const struct sp_dns_answer *answ
 /* Forget addresses that are too old at @now_s. A clock that was set back makes none of them live
  * longer than `max-age` from now. Returns whether there are other addresses now. */
 bool sp_dns_name_age(struct sp_dns_name *name, int64_t now_s);
+/* Take what @asked has, a copy that was asked until @now_s. What @name learned meanwhile by another
+ * answer stays. Returns whether there are other addresses now. */
+bool sp_dns_name_merge(struct sp_dns_name *name, const struct sp_dns_name *asked, int64_t now_s);
 /* When it is to be asked next; a time that has come: now. Of a good answer that is after its TTL,
  * or `ttl-min` where that is longer, and within half of `max-age`; else after `ttl-min`, and 15 s at most
  * where no server answered. */

@@ -331,24 +331,17 @@ static void ask_asked(void *arg)
 }
 
 /* Returns whether it has other addresses than before. */
-static bool take_asked(struct sp_dns_name *name, struct sp_dns_name *asked)
+static bool take_asked(struct sp_dns_name *name, const struct sp_dns_name *asked)
 {
-	bool is_changed = name->count != asked->count;
-	struct sp_dns_name before;
+	const bool is_changed = sp_dns_name_merge(name, asked, now_s());
 
-	for (size_t i = 0; i < name->count && !is_changed; i++)
-		is_changed = sp_addr_compare(&name->addresses[i].addr, &asked->addresses[i].addr);
-	before = *name;
-	*name = *asked;
-	name->place = before.place;
-	*asked = before;
 	if (is_changed)
 		sp_log_note("%s (network %s) has %zu addresses now", name->name, name->network,
 			    name->count);
 	return is_changed;
 }
 
-/* Others may be followed since it was begun. */
+/* Others may be followed since it was begun, and an apply may have asked for the same ones. */
 static void were_asked(void *arg)
 {
 	struct sp_dns_names *names = arg;

@@ -141,11 +141,20 @@ static void turn(struct sp_target_seen *seen, bool is_silent)
 	targets->changed(targets->arg);
 }
 
+/* No connection was tried, for want of what the gateway itself had to give. */
+static bool is_own_fault(int result)
+{
+	return result == -EMFILE || result == -ENFILE || result == -ENOMEM || result == -ENOBUFS ||
+	       result == -EADDRNOTAVAIL;
+}
+
 static void take(struct sp_target_seen *seen, int result)
 {
 	const bool has_failed = result < 0;
 
 	seen->fault = result;
+	if (is_own_fault(result))
+		return; /* it says nothing of the target */
 	if (!seen->is_known && !has_failed) {
 		turn(seen, false);
 		return;

@@ -2,8 +2,9 @@
 /* Do the targets of forwards answer? sallyportd connects to each target that the running policy wants
  * checked, every two seconds and without waiting in the loop. A target that fails three times in a
  * row is silent: new connections go to the others. One that is silent and answers twice in a row gets
- * its slots back. A target counts as answering until it is known otherwise. What is silent is kept in
- * /run, so that the next sallyportd begins with it. */
+ * its slots back. A target counts as answering until it is known otherwise; an attempt for which the
+ * gateway had no file descriptor, port or memory says nothing of it. What is silent is kept in /run, so
+ * that the next sallyportd begins with it. */
 #ifndef SALLYPORT_DAEMON_TARGETS_H
 #define SALLYPORT_DAEMON_TARGETS_H
 

@@ -9,25 +9,27 @@
 #include "daemon/revisions/revision.h"
 #include "io/log/log.h"
 #include "io/loop/clock.h"
+#include "io/loop/loop.h"
 #include "plane/plane.h"
 
 #define LOOK_TICKS 60u
 /* A policy that is tried for an hour and goes again does not end what is known of the former one. */
-#define ABSENT_LOOKS 60u
+#define ABSENT_NS (3600 * SP_SECOND_NS)
 
 static int take_row(void *arg, const struct sp_hit_row *row)
 {
 	struct sp_hits *hits = arg;
 
 	hits->rows[row->rule] = *row;
+	hits->present_ns[row->rule] = sp_clock_boottime_ns();
 	return 0;
 }
 
 int sp_hits_load(struct sp_hits *hits)
 {
 	hits->rows = calloc(SP_RULE_MAX, sizeof(*hits->rows));
-	hits->absent = calloc(SP_RULE_MAX, sizeof(*hits->absent));
-	if (!hits->rows || !hits->absent)
+	hits->present_ns = calloc(SP_RULE_MAX, sizeof(*hits->present_ns));
+	if (!hits->rows || !hits->present_ns)
 		return -ENOMEM;
 	return sp_store_each_hit(hits->store, take_row, hits);
 }
@@ -35,9 +37,9 @@ int sp_hits_load(struct sp_hits *hits)
 void sp_hits_done(struct sp_hits *hits)
 {
 	free(hits->rows);
-	free(hits->absent);
+	free(hits->present_ns);
 	hits->rows = NULL;
-	hits->absent = NULL;
+	hits->present_ns = NULL;
 }
 
 /* Counters begin anew with the kernel: one that is less than it was has moved too. Returns whether the
@@ -57,12 +59,13 @@ static bool row_update(struct sp_hit_row *row, uint32_t rule, uint64_t packets, 
 static int look_at_present(struct sp_hits *hits, const struct sp_policy *policy,
 			   const struct sp_counter *counters, int64_t now_ns)
 {
+	const uint64_t present_ns = sp_clock_boottime_ns();
 	int r = 0;
 
 	for (size_t i = 0; i < policy->rule_count && r >= 0; i++) {
 		const uint32_t rule = policy->rules[i].number;
 
-		hits->absent[rule] = 0;
+		hits->present_ns[rule] = present_ns;
 		if (row_update(&hits->rows[rule], rule, counters[rule].packets, now_ns) ||
 		    hits->is_behind)
 			r = sp_store_put_hit(hits->store, &hits->rows[rule]);
@@ -72,10 +75,11 @@ static int look_at_present(struct sp_hits *hits, const struct sp_policy *policy,
 
 static int forget_absent(struct sp_hits *hits)
 {
+	const uint64_t now_ns = sp_clock_boottime_ns();
 	int r = 0;
 
 	for (uint32_t rule = 0; rule < SP_RULE_MAX && r >= 0; rule++) {
-		if (!hits->rows[rule].since_ns || hits->absent[rule] <= ABSENT_LOOKS)
+		if (!hits->rows[rule].since_ns || now_ns - hits->present_ns[rule] <= ABSENT_NS)
 			continue;
 		hits->rows[rule] = (struct sp_hit_row){ 0 };
 		r = sp_store_remove_hit(hits->store, rule);
@@ -88,8 +92,6 @@ static int look(struct sp_hits *hits, const struct sp_policy *policy,
 {
 	int r = sp_store_begin(hits->store);
 
-	for (uint32_t rule = 0; rule < SP_RULE_MAX; rule++)
-		hits->absent[rule]++;
 	if (r == 0)
 		r = look_at_present(hits, policy, counters, sp_clock_realtime_ns());
 	if (r >= 0)

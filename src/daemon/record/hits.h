@@ -19,7 +19,7 @@ struct sp_hits {
 	struct sp_plane *plane;
 	const struct sp_revisions *revisions;
 	struct sp_hit_row *rows; /* by number, SP_RULE_MAX of them; since_ns 0: it is not watched */
-	uint16_t *absent;        /* looks in a row at policies without the rule */
+	uint64_t *present_ns;    /* CLOCK_BOOTTIME of the last look at a policy with the rule */
 	uint32_t ticks;
 	bool is_behind; /* the database has not all of it */
 };

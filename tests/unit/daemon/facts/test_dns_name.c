@@ -85,6 +85,28 @@ static void answers_add_and_age_takes_away(void **state)
 	assert_int_equal(sp_dns_name_ends_s(name), INT64_MAX);
 }
 
+/* An apply asks for a name while a round in the background asks for a copy of it. */
+static void what_was_learned_meanwhile_stays(void **state)
+{
+	struct sp_dns_name *name = *state, asked;
+
+	take(name, "10.0.0.1", 60, START);
+	assert_int_equal(sp_dns_name_copy(name, &asked), 0);
+	take(name, "10.0.0.2 2001:db8::2", 60, START + 20);
+	take(&asked, "10.0.0.1 10.0.0.3", 300, START + 10);
+	assert_true(sp_dns_name_merge(name, &asked, START + 30));
+	assert_known(name, "10.0.0.1 10.0.0.2 10.0.0.3 2001:db8::2");
+	assert_int_equal(sp_dns_name_ends_s(name), START + 10 + MAX_AGE);
+	assert_int_equal(name->ttl_s, 60); /* of the later answer */
+	assert_false(sp_dns_name_merge(name, &asked, START + 30));
+	take(&asked, "", 0, START + 40);
+	assert_false(sp_dns_name_merge(name, &asked, START + 40));
+	assert_int_equal(name->state, SP_DNS_NO_ADDRESS);
+	assert_true(sp_dns_name_merge(name, &asked, START + 10 + MAX_AGE));
+	assert_known(name, "10.0.0.2 2001:db8::2");
+	sp_dns_name_done(&asked);
+}
+
 static void an_answer_without_addresses_takes_none_away(void **state)
 {
 	static const enum sp_dns_state states[] = { SP_DNS_NO_NAME, SP_DNS_NO_ADDRESS,
@@ -249,6 +271,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(answers_add_and_age_takes_away),
+		TEST(what_was_learned_meanwhile_stays),
 		TEST(an_answer_without_addresses_takes_none_away),
 		TEST(the_ttl_counts_within_bounds),
 		TEST(a_clock_set_back_lengthens_nothing),

@@ -228,6 +228,24 @@ static void no_answer_is_a_failure_and_one_attempt_a_target_is_under_way(void **
 	assert_in_range(attempts, 6, 8);
 }
 
+/* Without a file descriptor or a port of its own to spare, sallyportd knows nothing of the target. */
+static void a_fault_of_the_gateways_own_silences_nobody(void **state)
+{
+	static const int faults[] = { -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS, -EADDRNOTAVAIL };
+	struct fixture *fixture = *state;
+
+	run_policy(fixture, FORWARD(TWO));
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		result = faults[i];
+		pass(fixture, 10);
+		assert_int_equal(silent(fixture), 0);
+		assert_int_equal(fixture->targets.items[0]->fault, faults[i]);
+	}
+	result = -ECONNREFUSED;
+	pass(fixture, 8);
+	assert_int_equal(silent(fixture), 2);
+}
+
 static void the_next_sallyportd_begins_with_who_is_silent(void **state)
 {
 	struct fixture *fixture = *state;
@@ -272,6 +290,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			no_answer_is_a_failure_and_one_attempt_a_target_is_under_way, set_up,
 			tear_down),
+		cmocka_unit_test_setup_teardown(a_fault_of_the_gateways_own_silences_nobody, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(the_next_sallyportd_begins_with_who_is_silent,
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_policy_without_checks_asks_nobody, set_up,
