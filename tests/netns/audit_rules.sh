@@ -29,6 +29,7 @@ lab_up
 lab_ready '{ name: quiet, allow: {from: engineer, to: git, services: tcp/8080}, log: none, ticket: NET-7 }' || exit 1
 lab_start_web office 10.30.2.9 80 hello
 lab_start_web office 10.30.2.9 8080 hello
+lab_start_web office 2001:db8:30::2:9 80 hello
 lab_run laptop pinging ping -i 0.1 10.30.2.9
 pinging_pid=$lab_pid
 expect "ana's ping is under way" lab_wait 20 has_replied 3
@@ -46,6 +47,9 @@ expect "so is what asks for no record" hello 10.30.2.9 8080
 expect "with the rule that let it in" lab_wait 20 has_record allow "quiet no-web deny"
 expect "and its ticket" lab_wait 20 has_ticket "quiet NET-7"
 expect "the rule in audit counts" lab_wait 20 counts_more no-web 0
+before=$(hits no-web)
+expect "IPv6 is let in too" hello '[2001:db8:30::2:9]'
+expect "and counts" lab_wait 20 counts_more no-web "$before"
 
 before=$(replied)
 expect "what was under way goes on" lab_wait 20 has_replied $((before + 5))
@@ -66,8 +70,10 @@ expect "in words" grep -q 'audit  rule no-web would deny' <(lab_gate explain --f
 lab_policy '{ name: vendors, allow: {from: contractor, to: git, services: ping}, mode: audit }' >"$LAB_DIR/allowed.yaml"
 expect "an allow in audit alone" lab_gate apply "$LAB_DIR/allowed.yaml"
 expect "lets nothing in" fails pings phone 10.30.2.9
+expect "IPv6 neither" fails pings phone 2001:db8:30::2:9
 expect "and says that it would" lab_wait 20 has_record deny "default vendors allow"
 lab_policy '{ name: vendors, allow: {from: contractor, to: git, services: ping}, mode: enforce }' >"$LAB_DIR/enforced.yaml"
 expect "enforced" lab_gate apply "$LAB_DIR/enforced.yaml"
 expect "it lets in" lab_wait 20 pings phone 10.30.2.9
+expect "IPv6 too" lab_wait 20 pings phone 2001:db8:30::2:9
 expect_done

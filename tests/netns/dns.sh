@@ -94,10 +94,12 @@ for forged in other-id other-name other-port; do
 	expect "the right one behind it is" lab_wait 10 is git.corp.example state good
 done
 
-says git.corp.example 'a 1 10.30.2.9 10.30.0.1 192.0.2.1 100.64.0.77 127.0.0.1 0.0.0.0 ::1 ::ffff:10.30.9.4'
+says git.corp.example 'a 1 10.30.2.9 10.30.0.1 192.0.2.1 100.64.0.77 127.0.0.1 0.0.0.0 2001:db8:30::1 fd00:64::77 fe80::9 ::1 ::ffff:10.30.9.4'
 expect "an answer with the gateway's own address is told" lab_wait 10 warns dns-own 'which is the gateway'
 expect "it opens nothing of the gateway" fails pings 10.30.0.1
+expect "nor in IPv6" fails pings 2001:db8:30::1
 expect "no loopback is taken" fails has git.corp.example 127.0.0.1
+expect "nor a link-local one" fails has git.corp.example fe80::9
 expect "nor IPv4 in an IPv6 answer" fails has git.corp.example 10.30.9.4
 expect "which is told too" known git.corp.example fault
 says many.corp.example 'many 1 3000'
